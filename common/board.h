@@ -1,0 +1,87 @@
+#pragma once
+
+/*
+ * What the host's processes share: a file in the runtime directory, mapped by all of them.
+ *
+ * C11 atomics only and no lock, so a process killed at any instruction leaves nothing held. What is in
+ * flight (lanes, gates) is owned by a worker's slot: whoever clears the slot gives it back. Counters
+ * belong to the board, not to a process, so they never fall while it lives.
+ */
+
+#include "common/clock.h"
+#include "common/uuid.h"
+
+#define BOARD_SLOTS 1024      /* old and new workers live side by side during a reload */
+#define BOARD_ROUTES 128
+#define BOARD_STATUSES 32     /* the statuses of board_statuses, and one place for any other */
+#define BOARD_BUCKETS 14      /* of the latency histograms; bounds in board.c */
+
+typedef enum WorkerState { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING } WorkerState;
+typedef enum Lane { LANE_AUTH, LANE_API, LANE_INFERENCE, LANE_OPS, LANES } Lane;
+typedef enum Gate { GATE_HASH, GATES } Gate;
+
+/* Events counted host-wide, as /metrics names them. */
+typedef enum BoardCount {
+	COUNT_HEADS_REFUSED, COUNT_HEADS_TIMED_OUT, COUNT_PEERS_CLOSED, COUNT_PEERS_EVICTED,
+	COUNT_LANE_REFUSED, COUNT_DB_CONNECTS, COUNT_DB_STATEMENTS, COUNT_DB_WAIT_US, COUNT_DB_FAULTS,
+	COUNT_UPSTREAM_CALLS, COUNT_UPSTREAM_FAULTS, COUNT_LOG_DROPPED, COUNT_WORKERS_STARTED,
+	COUNT_WORKERS_CRASHED, COUNT_WORKERS_KILLED, BOARD_COUNTS
+} BoardCount;
+extern const char *const board_count_names[BOARD_COUNTS]; /* Prometheus names without the prefix */
+extern const char *const board_count_helps[BOARD_COUNTS];
+extern const char *const lane_names[LANES];
+extern const char *const worker_state_names[];
+extern const double board_bucket_bounds_s[BOARD_BUCKETS]; /* the last is infinity */
+
+typedef struct Board Board;
+
+/* Make or take over the board in dir (created anew when its layout is another); NULL with errno. */
+Board *board_open(const char *dir);
+void board_close(Board *board);
+
+/* --- the parent */
+int board_slot_take(Board *board, int pid);          /* a free slot for a child; -1 when full */
+void board_slot_free(Board *board, int slot);        /* its worker is gone: lanes and gates come back */
+void board_generation_set(Board *board, uint32_t generation);
+void board_parent_set(Board *board, int pid, Instant started);
+void board_draining_set(Board *board, bool draining);
+bool board_draining(const Board *board);
+
+/* --- a worker, on its own slot */
+void board_state_set(Board *board, int slot, WorkerState state);
+/* busy with this from now on; deadline: past it plus the hard limit the parent kills the worker */
+void board_request_start(Board *board, int slot, const char *request_id, Deadline deadline);
+void board_request_route(Board *board, int slot, int route);
+void board_request_end(Board *board, int slot, int route, int status, int64_t us);
+void board_memory_set(Board *board, int slot, int64_t bytes);
+void board_count_add(Board *board, BoardCount count, uint64_t n);
+
+/* A place in a lane for this slot's request; false when `most` are taken. One lane at a time. */
+bool board_lane_enter(Board *board, int slot, Lane lane, int most);
+void board_lane_leave(Board *board, int slot);
+
+/* A place in a gate; false when `most` are taken. */
+bool board_gate_enter(Board *board, int slot, Gate gate, int most);
+void board_gate_leave(Board *board, int slot, Gate gate);
+
+/* --- whoever reports: one slot as it was at one moment */
+typedef struct BoardWorker {
+	int pid, slot, route;
+	WorkerState state;
+	uint32_t generation;
+	char request_id[72];
+	int64_t since_us;            /* monotonic: when it came into this state */
+	int64_t deadline_us;         /* of its request; 0 when idle */
+	uint64_t requests;
+	int64_t memory_bytes;
+} BoardWorker;
+
+bool board_worker(const Board *board, int slot, BoardWorker *out); /* false: the slot is free */
+int board_lane_count(const Board *board, Lane lane);
+int board_gate_count(const Board *board, Gate gate);
+int board_parent(const Board *board, Instant *started);
+uint64_t board_count(const Board *board, BoardCount count);
+extern const int board_statuses[BOARD_STATUSES]; /* 0 at the end: any other */
+uint64_t board_requests(const Board *board, int route, size_t status_index);
+/* Cumulative bucket counts as Prometheus wants them, and the sum in microseconds. */
+void board_histogram(const Board *board, int route, uint64_t buckets[BOARD_BUCKETS], uint64_t *sum_us);

@@ -1,0 +1,80 @@
+#pragma once
+
+/*
+ * Text: a Str borrows bytes and their number; a Buf grows in an arena.
+ *
+ * A Str need not end in NUL. The text in it is UTF-8 only where its maker says so. Nothing here
+ * looks at the locale.
+ */
+
+#include "common/arena.h"
+
+typedef struct Str {
+	const char *p;
+	size_t n;
+} Str;
+
+#define S(literal) ((Str){ "" literal, sizeof(literal) - 1 })
+#define STR_NONE ((Str){ NULL, 0 })
+
+/* For printf("%.*s"). */
+#define STR_ARG(s) (int)(s).n, (s).p
+
+/* From a C string; NULL gives STR_NONE. */
+Str str_of(const char *text);
+
+bool str_eq(Str a, Str b);
+bool str_eq_nocase(Str a, Str b); /* ASCII letters only */
+bool str_starts(Str s, Str head);
+bool str_ends(Str s, Str tail);
+
+/* The first of these bytes, as an index; s.n when there is none. */
+size_t str_find(Str s, char c);
+
+/* s from byte `from` up to (not with) byte `to`; both are cut to s.n. */
+Str str_sub(Str s, size_t from, size_t to);
+
+/* Without spaces and tabs at both ends. */
+Str str_trim(Str s);
+
+/* Take what stands before the next c off the front of *rest; false when *rest is used up. */
+bool str_next(Str *rest, char c, Str *part);
+
+/* Copies in the arena; the second ends in NUL. */
+Str str_keep(Arena *arena, Str s);
+char *str_text(Arena *arena, Str s);
+Str str_print(Arena *arena, const char *format, ...) PRINTF(2, 3);
+
+/* Compare in a time that depends on the lengths alone. */
+bool str_eq_secret(Str a, Str b);
+
+/* A decimal number: digits only, with one '-' before them for the signed; false when it does not fit. */
+bool str_i64(Str s, int64_t *out);
+bool str_u64(Str s, uint64_t *out);
+
+/* Well-formed UTF-8 (no surrogates, no overlong forms). NUL is a character here. */
+bool str_is_utf8(Str s);
+
+/* Number of code points of well-formed UTF-8. */
+size_t str_points(Str s);
+
+/* The first n code points of well-formed UTF-8, or all of s. */
+Str str_points_cut(Str s, size_t n);
+
+/* Text that grows in an arena. Zeroed but for the arena it is empty. */
+typedef struct Buf {
+	Arena *arena;
+	char *p;
+	size_t n, room;
+} Buf;
+
+void buf_byte(Buf *buf, char c);
+void buf_put(Buf *buf, Str s);
+void buf_puts(Buf *buf, const char *text);
+void buf_print(Buf *buf, const char *format, ...) PRINTF(2, 3);
+void buf_i64(Buf *buf, int64_t number);
+
+/* Room for n more bytes, uninitialised; what is used of it is added to buf->n by the caller. */
+char *buf_room(Buf *buf, size_t n);
+
+Str buf_str(const Buf *buf);
