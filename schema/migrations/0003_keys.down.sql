@@ -1,0 +1,3 @@
+-- All tokens handed out become invalid.
+
+DROP TABLE secrets, signing_keys;

@@ -1,0 +1,3 @@
+-- Takes the trail with it: dump the table first.
+
+DROP TABLE audit;
