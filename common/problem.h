@@ -36,6 +36,7 @@ typedef struct Problem {
 	ProblemCode code;
 	const FieldError *fields;
 	size_t n_fields;
+	bool again;         /* the whole transaction may be run anew */
 	const char *inside; /* NULL, or what only the log may say */
 	Str outside;        /* none, or a detail for the client that is not from our tables (an upstream's words) */
 	int retry_after_s;  /* 0: the code's own */
@@ -49,10 +50,11 @@ typedef struct ProblemRow {
 
 typedef struct MessageRow {
 	const char *code;
-	const char *text[LANGS]; /* may hold one %lld: the bound */
+	const char *text[LANGS]; /* may hold one %lld, the bound, and {one|several} */
 } MessageRow;
 
 extern const ProblemRow problem_rows[PROBLEM_CODES];
+extern const char *const problem_details[PROBLEM_CODES][LANGS]; /* what a client can do about it */
 extern const MessageRow message_rows[FIELD_CODES];
 
 /* Return what is not success. The only macro that leaves a function. */
@@ -88,10 +90,19 @@ void field_errors_add(FieldErrors *errors, Str pointer, FieldCode code, int64_t 
 /* NULL when there are none; otherwise a problem of this code with them. */
 const Problem *problem_fields(Ctx *ctx, ProblemCode code, const FieldErrors *errors) MUST_USE;
 
-/* The body of the answer, RFC 9457. instance: the request's UUID. */
+/* A field's message with its bound put in. */
+Str message_text(Arena *arena, FieldCode code, Lang lang, int64_t number);
+
+/*
+ * The body of the answer, RFC 9457: type (below http.base_path), title, status, detail, code, instance,
+ * errors (empty when no field is named). instance: the request's UUID.
+ */
 void problem_write(Buf *out, const Problem *problem, Lang lang, Uuid instance);
 
-/* RFC 4647 lookup in an Accept-Language value; English when nothing fits. */
+/*
+ * RFC 4647 lookup in an Accept-Language value; English when nothing fits. Elements that are garbage are
+ * passed over.
+ */
 Lang lang_choose(Str accept_language);
 const char *lang_tag(Lang lang);
 

@@ -175,13 +175,16 @@ str_i64(Str s, int64_t *out)
 	return true;
 }
 
-/* Bytes of the well-formed sequence at the front of s; 0 when there is none. Source: Unicode 15, table 3-7. */
-static size_t
-utf8_sequence(const unsigned char *p, size_t n)
+/* Source: Unicode 15, table 3-7. */
+size_t
+str_utf8_step(Str s)
 {
+	const unsigned char *p = (const unsigned char *)s.p;
 	unsigned char least = 0x80, most = 0xBF;
 	size_t length;
 
+	if (s.n == 0)
+		return 0;
 	if (p[0] < 0x80)
 		return 1;
 	if (p[0] >= 0xC2 && p[0] <= 0xDF)
@@ -200,7 +203,7 @@ utf8_sequence(const unsigned char *p, size_t n)
 		least = 0x90;
 	else if (p[0] == 0xF4)
 		most = 0x8F;
-	if (n < length || p[1] < least || p[1] > most)
+	if (s.n < length || p[1] < least || p[1] > most)
 		return 0;
 	for (size_t i = 2; i < length; i++)
 		if (p[i] < 0x80 || p[i] > 0xBF)
@@ -211,10 +214,8 @@ utf8_sequence(const unsigned char *p, size_t n)
 bool
 str_is_utf8(Str s)
 {
-	const unsigned char *p = (const unsigned char *)s.p;
-
 	for (size_t i = 0, step; i < s.n; i += step) {
-		step = utf8_sequence(p + i, s.n - i);
+		step = str_utf8_step((Str){ s.p + i, s.n - i });
 		if (step == 0)
 			return false;
 	}

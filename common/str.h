@@ -55,6 +55,9 @@ bool str_u64(Str s, uint64_t *out);
 /* Well-formed UTF-8 (no surrogates, no overlong forms). NUL is a character here. */
 bool str_is_utf8(Str s);
 
+/* Bytes of the well-formed UTF-8 sequence at the front of s (1 to 4); 0 when there is none. */
+size_t str_utf8_step(Str s);
+
 /* Number of code points of well-formed UTF-8. */
 size_t str_points(Str s);
 
