@@ -51,6 +51,8 @@ typedef enum Format { FORMAT_NONE, FORMAT_EMAIL, FORMAT_CURRENCY, FORMAT_SLUG, F
 
 typedef struct Field {
 	const char *name;  /* the member's, and in JSON, parameters and SQL */
+	const char *key;   /* the name as json_write puts it: ,"name": */
+	size_t key_n;
 	const char *wire;  /* in a header or query where it differs; NULL: name */
 	size_t offset;     /* of the member; of an Opt type, of its beginning */
 	Kind kind;
@@ -58,8 +60,8 @@ typedef struct Field {
 	bool required;     /* must be there, and not null */
 	bool nullable;     /* null may be given (an Opt type) */
 	From from;
-	int64_t min, max;  /* a number's value, a text's code points, a list's length; max 0: no bound but the kind's (write .max_zero = true for 0) */
-	bool max_zero;
+	int64_t min, max;  /* a number's value, a text's code points, a JSON's bytes, a list's length */
+	bool max_zero;     /* max is 0 and meant; else max 0 is no bound, and min INT64_MIN none */
 	int64_t item_max;  /* code points of each text in a list */
 	Format format;
 	const char *const *names; /* an enum's wire names, NULL at the end */
@@ -100,7 +102,8 @@ extern const Model Nothing_model;
 
 #define FIELD(Type, member, ...)                                                               \
 	{                                                                                      \
-		.name = #member, .offset = offsetof(Type, member),                             \
+		.name = #member, .key = ",\"" #member "\":",                                   \
+		.key_n = sizeof(",\"" #member "\":") - 1, .offset = offsetof(Type, member),      \
 		.kind = MEMBER_KIND(MEMBER(Type, member)),                                     \
 		.optional = MEMBER_OPTIONAL(MEMBER(Type, member)), __VA_ARGS__                 \
 	}
@@ -119,12 +122,28 @@ extern const Model Nothing_model;
 const Field *model_field(const Model *model, Str name);
 
 /*
- * One value against its field's bounds, formats and names. pointer is where it stands; what is
- * wrong is added to errors. value points at the member.
+ * One value against its field's bounds, format and names; what is wrong is added to errors, at most one
+ * a value. The texts in a list are for field_check_item, parts of a KIND_MODEL or KIND_LIST for their own
+ * fields.
+ *
+ * value    the member, as field->offset finds it; an Opt that has nothing is never wrong
+ * pointer  where it stands; kept, not copied
  */
 void field_check(const Field *field, const void *value, Str pointer, FieldErrors *errors);
+void field_check_item(const Field *field, Str item, Str pointer, FieldErrors *errors);
 
-/* Where an Opt member keeps its flags and its value. */
+/*
+ * Read text (of a parameter, a path or a table's initial value) into a single value's member: not for
+ * lists, JSON or models. Text is borrowed. Bounds are field_check's, but for those of 64 bits.
+ * returns  true, or false and *wrong, all but its pointer: type, format, uuid, time, not_allowed, too_small,
+ *          too_large
+ */
+bool field_read(const Field *field, Str text, void *object, FieldError *wrong) MUST_USE;
+
+/* Set the documented initial values of the fields that come from the body, or of all others. */
+void model_start(const Model *model, bool body, void *object);
+
+/* Where an Opt member keeps its flags and its value; the flags are NULL where it is none. */
 bool *field_given(const Field *field, void *object);
 bool *field_has(const Field *field, void *object);
 void *field_value(const Field *field, void *object);
