@@ -1,0 +1,6 @@
+"""Puts tests/lib where every test finds it."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))

@@ -1,0 +1,65 @@
+"""Instances for the tests of the contract: the same tests behind lighttpd and behind Apache."""
+
+import os
+
+import pytest
+from bench import Postern
+
+ORIGIN = "https://www.example.org"
+FRONTS = os.environ.get("POSTERN_FRONTS", "lighttpd apache").split()
+
+
+@pytest.fixture(scope="session", params=FRONTS)
+def front(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postern(front):
+    """One instance a web server, with what most tests need."""
+    sets = {"pool.workers": 4, "cors.origins": ORIGIN, "auth.hash_cost": 1, "auth.hash_concurrency": 4}
+    with Postern(front=front, sets=sets) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def contract(postern):
+    """One document for all clients of an instance."""
+    return postern.api().contract
+
+
+@pytest.fixture()
+def api(postern):
+    """A client that is nobody."""
+    client = postern.api()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def admin(postern):
+    return postern.api().as_admin()
+
+
+@pytest.fixture(scope="session")
+def editor(postern):
+    return postern.api().as_("editor")
+
+
+@pytest.fixture(scope="session")
+def user(postern):
+    return postern.api().as_("user")
+
+
+@pytest.fixture(scope="module")
+def instance(front):
+    """Make an instance with other settings, for one file: instance({"http.base_path": "/api"})."""
+    running = []
+
+    def make(sets=None, **more):
+        running.append(Postern(front=front, sets=sets, **more))
+        return running[-1]
+
+    yield make
+    for one in running:
+        one.close()
