@@ -3,9 +3,10 @@
 /*
  * What the host's processes share: a file in the runtime directory, mapped by all of them.
  *
- * C11 atomics only and no lock, so a process killed at any instruction leaves nothing held. What is in
- * flight (lanes, gates) is owned by a worker's slot: whoever clears the slot gives it back. Counters
- * belong to the board, not to a process, so they never fall while it lives.
+ * C11 atomics only and no lock, so a process killed at any instruction leaves nothing held. What
+ * is in flight (lanes, gates) is owned by a worker's slot: a place holds its owner's number, so
+ * that taking it and owning it are one instruction, and whoever clears the slot gives it back.
+ * Counters belong to the board, not to a process, so they never fall while it lives.
  */
 
 #include "common/clock.h"
@@ -17,7 +18,7 @@
 #define BOARD_BUCKETS 14      /* of the latency histograms; bounds in board.c */
 
 typedef enum WorkerState { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING } WorkerState;
-typedef enum Lane { LANE_AUTH, LANE_API, LANE_INFERENCE, LANE_OPS, LANES } Lane;
+typedef enum Lane { LANE_API, LANE_AUTH, LANE_INFERENCE, LANE_OPS, LANES } Lane; /* 0: unless a route says */
 typedef enum Gate { GATE_HASH, GATES } Gate;
 
 /* Events counted host-wide, as /metrics names them. */
@@ -35,24 +36,51 @@ extern const double board_bucket_bounds_s[BOARD_BUCKETS]; /* the last is infinit
 
 typedef struct Board Board;
 
-/* Make or take over the board in dir (created anew when its layout is another); NULL with errno. */
+/*
+ * Make or take over the board in dir, which exists. A board of another layout is replaced; whoever
+ * has that mapped keeps it. Slots whose processes are dead are cleared.
+ * returns  NULL with errno: ENOSPC when there is no room for it
+ */
 Board *board_open(const char *dir);
-void board_close(Board *board);
+
+/* Look at the board in dir as it is; NULL with errno: ENOENT, or EPROTO for another layout. */
+const Board *board_attach(const char *dir);
+void board_close(const Board *board);
+
+/* Clear the slots of dead processes that have no living parent of ours. */
+void board_sweep(Board *board);
+
+/* Forget the counters by route when the table of routes (its hash) is another than before. */
+void board_routes_set(Board *board, uint64_t hash);
+uint64_t board_routes(const Board *board);
 
 /* --- the parent */
-int board_slot_take(Board *board, int pid);          /* a free slot for a child; -1 when full */
+int board_slot_take(Board *board, int pid);          /* a free slot, to be freed by us; -1 when full */
+/* The process behind a slot just taken; past ready_by plus the hard limit the parent kills it. */
+void board_slot_set(Board *board, int slot, int pid, uint32_t generation, Deadline ready_by);
 void board_slot_free(Board *board, int slot);        /* its worker is gone: lanes and gates come back */
 void board_generation_set(Board *board, uint32_t generation);
-void board_parent_set(Board *board, int pid, Instant started);
+uint32_t board_generation(const Board *board);
+void board_parent_set(Board *board, int pid, Instant started); /* pid 0: none */
 void board_draining_set(Board *board, bool draining);
 bool board_draining(const Board *board);
+
+/* The socket that the parent bound last, so that the next one knows it for its own. */
+void board_socket_set(Board *board, uint64_t device, uint64_t inode);
+bool board_socket_is(const Board *board, uint64_t device, uint64_t inode);
+
+/* How a reload ended. words: why it was refused, or what it left as it was; cut at 511 bytes. */
+void board_reload_set(Board *board, bool good, const char *words);
 
 /* --- a worker, on its own slot */
 void board_state_set(Board *board, int slot, WorkerState state);
 /* busy with this from now on; deadline: past it plus the hard limit the parent kills the worker */
 void board_request_start(Board *board, int slot, const char *request_id, Deadline deadline);
 void board_request_route(Board *board, int slot, int route);
+/* route -1: none was found, which counts at BOARD_ROUTES - 1. us: how long it took */
 void board_request_end(Board *board, int slot, int route, int status, int64_t us);
+/* The counters alone, for an answer that belongs to no slot. */
+void board_request_count(Board *board, int route, int status, int64_t us);
 void board_memory_set(Board *board, int slot, int64_t bytes);
 void board_count_add(Board *board, BoardCount count, uint64_t n);
 
@@ -79,7 +107,14 @@ typedef struct BoardWorker {
 bool board_worker(const Board *board, int slot, BoardWorker *out); /* false: the slot is free */
 int board_lane_count(const Board *board, Lane lane);
 int board_gate_count(const Board *board, Gate gate);
-int board_parent(const Board *board, Instant *started);
+int board_parent(const Board *board, Instant *started); /* 0: there is none, or it is dead */
+
+typedef struct BoardReload {
+	uint64_t count; /* of reloads so far, good or not */
+	bool good;      /* the last one */
+	char words[512];
+} BoardReload;
+void board_reload(const Board *board, BoardReload *out);
 uint64_t board_count(const Board *board, BoardCount count);
 extern const int board_statuses[BOARD_STATUSES]; /* 0 at the end: any other */
 uint64_t board_requests(const Board *board, int route, size_t status_index);

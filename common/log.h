@@ -3,9 +3,9 @@
 /*
  * One line a fact on standard error, JSON or text, with a level and named values.
  *
- * A line is one write(2) of at most 4 KiB; control characters in values are escaped, so that nothing
- * from outside makes a line of its own. A line that cannot be written (disk full, reader gone) is
- * counted and dropped. Never a secret, a token or a body.
+ * A line is one write(2) of at most 4 KiB; control characters in values are escaped, so that
+ * nothing from outside makes a line of its own. A line that cannot be written now (disk full,
+ * reader gone or asleep) is counted and dropped. Never a secret, a token or a body.
  */
 
 #include "common/str.h"
@@ -13,7 +13,11 @@
 typedef enum LogLevel { LOG_ERROR = 3, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG } LogLevel;
 typedef enum LogForm { LOG_TEXT, LOG_JSON } LogForm;
 
+/* What the process writes from now on; standard error is looked at anew. */
 void log_setup(LogForm form, LogLevel least);
+
+/* Of the names that log.level may have. */
+LogLevel log_level_of(const char *name);
 bool log_wants(LogLevel level);
 
 /* name=value pairs in the order given, for lines made of many values. */

@@ -1,0 +1,69 @@
+#pragma once
+
+/* How the board lies in memory. For board.c, board_file.c and board_count.c alone. */
+
+#include "common/board.h"
+
+#include <stdatomic.h>
+
+enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64 };
+
+/*
+ * One worker. Its owner alone writes it, between two steps of seq, so that readers see it as it was
+ * at one moment; seq is left odd by a writer that was killed there.
+ */
+typedef struct BoardSlot {
+	_Atomic int32_t pid; /* 0: free; below 0: being freed by process -pid */
+	_Atomic uint32_t seq;
+	_Atomic uint64_t start; /* of the process, in ticks since boot; 0: not known */
+	_Atomic int32_t owner;  /* process that will free the slot */
+	_Atomic uint64_t owner_start;
+	_Atomic int32_t state, route;
+	_Atomic uint32_t generation;
+	_Atomic int32_t lane, lane_place; /* where to look first; the places are what counts */
+	_Atomic int32_t gate_place[GATES];
+	_Atomic int64_t since_us, deadline_us, memory_bytes;
+	_Atomic uint64_t requests;
+	_Atomic uint64_t request_id[BOARD_ID_WORDS];
+} __attribute__((aligned(64))) BoardSlot;
+
+/* Who is in: 0, or a slot's number plus 1. */
+typedef struct BoardPlaces {
+	_Atomic uint16_t v[BOARD_SLOTS];
+} __attribute__((aligned(64))) BoardPlaces;
+
+typedef struct BoardRoute {
+	_Atomic uint64_t requests[BOARD_STATUSES];
+	_Atomic uint64_t buckets[BOARD_BUCKETS];
+	_Atomic uint64_t sum_us;
+} __attribute__((aligned(64))) BoardRoute;
+
+struct Board {
+	uint64_t magic, layout;
+	_Atomic int32_t parent;
+	_Atomic uint64_t parent_start;
+	_Atomic int64_t parent_since_us;
+	_Atomic uint32_t generation;
+	_Atomic bool draining;
+	_Atomic uint64_t socket_device, socket_inode, routes;
+	_Atomic uint32_t reload_seq;
+	_Atomic uint64_t reload_count;
+	_Atomic bool reload_good;
+	_Atomic uint64_t reload_words[BOARD_WORDS_WORDS];
+	_Atomic uint64_t counts[BOARD_COUNTS] __attribute__((aligned(64)));
+	BoardPlaces lanes[LANES], gates[GATES];
+	BoardRoute by_route[BOARD_ROUTES];
+	BoardSlot slots[BOARD_SLOTS];
+};
+
+/*
+ * When a process was started, in ticks since boot; with the pid it names one process for ever.
+ *
+ * dead     whether it is known to be gone, or waits to be reaped
+ * returns  0 when it cannot be told
+ * source   proc(5), /proc/pid/stat: the state follows the last ')', starttime is field 22
+ */
+uint64_t process_start(int pid, bool *dead);
+
+/* Is the process that started then gone, though another may have its number by now? */
+bool process_gone(int pid, uint64_t start);

@@ -1,0 +1,287 @@
+#include "common/log.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+enum {
+	TAIL_BYTES = 8, /* kept free for what closes a value and the line */
+	DETAIL_MOST = 2048,
+	NAME_MOST = 64,
+};
+
+/* Of this process. */
+static struct {
+	LogForm form;
+	LogLevel least;
+	bool journal;   /* standard error is the journal, which reads "<N>" as the level */
+	bool may_block; /* a pipe or socket, whose reader may have stopped reading */
+	uint64_t dropped;
+} log_state = { .form = LOG_TEXT, .least = LOG_INFO };
+
+static const char *
+level_name(LogLevel level)
+{
+	switch (level) {
+	case LOG_ERROR:
+		return "error";
+	case LOG_WARNING:
+		return "warning";
+	case LOG_NOTICE:
+		return "notice";
+	case LOG_INFO:
+		return "info";
+	case LOG_DEBUG:
+		return "debug";
+	}
+	return "error";
+}
+
+LogLevel
+log_level_of(const char *name)
+{
+	for (LogLevel level = LOG_ERROR; level < LOG_DEBUG; level++)
+		if (strcmp(name, level_name(level)) == 0)
+			return level;
+	return LOG_DEBUG;
+}
+
+/* Source: systemd.exec(5), JOURNAL_STREAM is "device:inode" of the stream. */
+static bool
+is_journal(const struct stat *about)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[64];
+
+	snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)about->st_dev,
+	         (unsigned long long)about->st_ino);
+	return stream != NULL && strcmp(stream, ours) == 0;
+}
+
+void
+log_setup(LogForm form, LogLevel least)
+{
+	struct stat about;
+	bool known = fstat(STDERR_FILENO, &about) == 0;
+
+	log_state.form = form;
+	log_state.least = least;
+	log_state.journal = known && form == LOG_TEXT && is_journal(&about);
+	log_state.may_block = known && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
+}
+
+bool
+log_wants(LogLevel level)
+{
+	return level <= log_state.least;
+}
+
+/* Bytes that may still be put before the tail. */
+static size_t
+room(const LogLine *line)
+{
+	return sizeof line->text - TAIL_BYTES - line->n;
+}
+
+/* All of it or nothing. */
+static bool
+put(LogLine *line, const char *bytes, size_t n)
+{
+	if (n > room(line))
+		return false;
+	memcpy(line->text + line->n, bytes, n);
+	line->n += n;
+	return true;
+}
+
+/* Bytes of the printable UTF-8 character at the front of s; 0 when it has to be escaped. */
+static size_t
+printable(Str s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	size_t n;
+
+	if (c < 0x80)
+		return c >= ' ' && c != 0x7F && c != '"' && c != '\\' ? 1 : 0;
+	n = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+	if (n > s.n || !str_is_utf8(str_sub(s, 0, n)))
+		return 0;
+	if (c == 0xC2 && (unsigned char)s.p[1] < 0xA0) /* C1 controls: terminals obey them */
+		return 0;
+	if (memcmp(s.p, "\xE2\x80\xA8", MIN(n, (size_t)3)) == 0 ||
+	    memcmp(s.p, "\xE2\x80\xA9", MIN(n, (size_t)3)) ==
+	        0) /* line and paragraph separators */
+		return 0;
+	return n;
+}
+
+/* One byte in its escape; a byte that is no UTF-8 reads as U+FFFD in JSON. */
+static bool
+put_escape(LogLine *line, unsigned char c)
+{
+	char text[8];
+	int n;
+
+	if (c == '"' || c == '\\')
+		n = snprintf(text, sizeof text, "\\%c", c);
+	else if (c == '\n')
+		n = snprintf(text, sizeof text, "\\n");
+	else if (log_state.form == LOG_TEXT)
+		n = snprintf(text, sizeof text, "\\x%02x", c);
+	else
+		n = snprintf(text, sizeof text, "\\u%04x", c < 0x80 ? c : 0xFFFDU);
+	return put(line, text, (size_t)n);
+}
+
+/* Cut where the line is full. */
+static void
+put_escaped(LogLine *line, Str s)
+{
+	while (s.n > 0) {
+		size_t n = printable(s);
+
+		if (n > 0 ? !put(line, s.p, n) : !put_escape(line, (unsigned char)s.p[0]))
+			return;
+		s = str_sub(s, MAX(n, (size_t)1), s.n);
+	}
+}
+
+/* `,"name":` or ` name=`, if room for a short value is left behind it. */
+static bool
+put_name(LogLine *line, const char *name)
+{
+	char text[NAME_MOST + 8];
+	int n = snprintf(text, sizeof text,
+	                 log_state.form == LOG_JSON ? ",\"%.*s\":" : " %.*s=", NAME_MOST, name);
+
+	return (size_t)n + 24 <= room(line) && put(line, text, (size_t)n);
+}
+
+/* Text values that need no quotes: words. */
+static bool
+is_word(Str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] == '=' || s.p[i] == 0x7F || s.p[i] == '"' ||
+		    s.p[i] == '\\')
+			return false;
+	return s.n > 0;
+}
+
+/* "2026-11-21T09:00:00.123456Z", without an arena. */
+static size_t
+put_now(char *text, size_t n)
+{
+	struct timespec now;
+	struct tm utc;
+	int made;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	made = snprintf(text, n, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", utc.tm_year + 1900,
+	                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+	                now.tv_nsec / 1000);
+	return made < 0 ? 0 : MIN((size_t)made, n - 1);
+}
+
+void
+log_start(LogLine *line, LogLevel level, const char *event)
+{
+	char now[64], head[256];
+	int n;
+
+	line->n = 0;
+	line->wanted = log_wants(level);
+	if (!line->wanted)
+		return;
+	put_now(now, sizeof now);
+	if (log_state.form == LOG_JSON)
+		n = snprintf(head, sizeof head,
+		             "{\"time\":\"%s\",\"level\":\"%s\",\"pid\":%d,\"event\":\"%.*s\"",
+		             now, level_name(level), (int)getpid(), NAME_MOST, event);
+	else
+		n = snprintf(head, sizeof head, "%.*s%s %s [%d] %.*s",
+		             log_state.journal ? 3 : 0,
+		             (const char[]){ '<', (char)('0' + level), '>', '\0' }, now,
+		             level_name(level), (int)getpid(), NAME_MOST, event);
+	put(line, head, (size_t)n);
+}
+
+void
+log_str(LogLine *line, const char *name, Str value)
+{
+	bool word = log_state.form == LOG_TEXT && is_word(value);
+
+	if (!line->wanted || !put_name(line, name))
+		return;
+	if (value.p == NULL && log_state.form == LOG_JSON) {
+		put(line, "null", 4);
+		return;
+	}
+	if (!word)
+		put(line, "\"", 1);
+	put_escaped(line, value);
+	if (!word)
+		line->text[line->n++] = '"'; /* into the tail when the line is full */
+}
+
+void
+log_num(LogLine *line, const char *name, int64_t value)
+{
+	char text[24];
+
+	if (!line->wanted || !put_name(line, name))
+		return;
+	put(line, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)value));
+}
+
+/* Would a write wait for a reader? A pipe takes a line of PIPE_BUF bytes whole, or not yet. */
+static bool
+would_block(void)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return log_state.may_block && (poll(&out, 1, 0) <= 0 || (out.revents & POLLOUT) == 0);
+}
+
+void
+log_end(LogLine *line)
+{
+	if (!line->wanted)
+		return;
+	if (log_state.form == LOG_JSON)
+		line->text[line->n++] = '}';
+	line->text[line->n++] = '\n';
+	if (would_block() || write(STDERR_FILENO, line->text, line->n) != (ssize_t)line->n)
+		log_state.dropped++;
+}
+
+void
+log_say(LogLevel level, const char *event, const char *format, ...)
+{
+	char detail[DETAIL_MOST];
+	LogLine line;
+	va_list args;
+
+	if (!log_wants(level))
+		return;
+	va_start(args, format);
+	vsnprintf(detail, sizeof detail, format, args);
+	va_end(args);
+	log_start(&line, level, event);
+	log_str(&line, "detail", str_of(detail));
+	log_end(&line);
+}
+
+uint64_t
+log_dropped(void)
+{
+	return log_state.dropped;
+}

@@ -1,0 +1,238 @@
+#include "common/settings_check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/un.h>
+
+enum { SECRET_LEAST = 32, PORT_MOST = 65535, ADDRESS_TEXT_MOST = 64 };
+
+static const char digits[] = "0123456789";
+static const char word_characters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+
+/* Is every byte of s one of these? */
+static bool
+only(Str s, const char *characters)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '\0' || strchr(characters, s.p[i]) == NULL)
+			return false;
+	return true;
+}
+
+static bool
+number_within(Str s, uint64_t most)
+{
+	uint64_t number;
+
+	return s.n > 0 && only(s, digits) && str_u64(s, &number) && number <= most;
+}
+
+/* A numeric address; *family says which. bytes: room for 16. */
+static bool
+numeric_read(Str s, int *family, void *bytes)
+{
+	char text[ADDRESS_TEXT_MOST];
+
+	if (s.n == 0 || s.n >= sizeof text || memchr(s.p, '\0', s.n) != NULL)
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	*family = memchr(text, ':', s.n) != NULL ? AF_INET6 : AF_INET;
+	return inet_pton(*family, text, bytes) == 1;
+}
+
+static bool
+address_good(Str s)
+{
+	int family;
+	uint8_t bytes[16];
+
+	return numeric_read(s, &family, bytes);
+}
+
+static bool
+network_good(Str s)
+{
+	int family;
+	uint8_t bytes[16];
+	size_t slash = str_find(s, '/');
+
+	if (!numeric_read(str_sub(s, 0, slash), &family, bytes))
+		return false;
+	return slash == s.n ||
+	       number_within(str_sub(s, slash + 1, s.n), family == AF_INET ? 32 : 128);
+}
+
+static bool
+unix_address_read(Str text, SocketAddress *out)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (text.n >= sizeof address.sun_path || memchr(text.p, '\0', text.n) != NULL)
+		return false;
+	memcpy(address.sun_path, text.p, text.n);
+	*out = (SocketAddress){ .n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+		                                 text.n + 1) };
+	memcpy(&out->storage, &address, sizeof address);
+	return true;
+}
+
+static bool
+tcp_address_read(Str host, Str port, SocketAddress *out)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	bool bracketed = str_starts(host, S("[")) && str_ends(host, S("]"));
+	uint64_t number;
+	uint8_t bytes[16];
+	int family;
+
+	if (!number_within(port, PORT_MOST) || !str_u64(port, &number) || number == 0)
+		return false;
+	if (!numeric_read(bracketed ? str_sub(host, 1, host.n - 1) : host, &family, bytes) ||
+	    bracketed != (family == AF_INET6))
+		return false;
+	*out = (SocketAddress){ .tcp = true, .n = family == AF_INET ? sizeof v4 : sizeof v6 };
+	memcpy(&v4.sin_addr, bytes, sizeof v4.sin_addr);
+	v4.sin_port = htons((uint16_t)number);
+	memcpy(&v6.sin6_addr, bytes, sizeof v6.sin6_addr);
+	v6.sin6_port = v4.sin_port;
+	memcpy(&out->storage, family == AF_INET ? (const void *)&v4 : (const void *)&v6,
+	       out->n);
+	return true;
+}
+
+bool
+socket_address_read(Str text, SocketAddress *out)
+{
+	size_t colon = text.n;
+
+	if (str_starts(text, S("/")))
+		return unix_address_read(text, out);
+	while (colon > 0 && text.p[colon - 1] != ':')
+		colon--;
+	return colon > 0 &&
+	       tcp_address_read(str_sub(text, 0, colon - 1), str_sub(text, colon, text.n), out);
+}
+
+static bool
+socket_good(Str s)
+{
+	SocketAddress address;
+
+	return socket_address_read(s, &address);
+}
+
+/* Empty, or segments that need no decoding and are never dots alone. */
+static bool
+base_path_good(Str s)
+{
+	Str rest = s, part;
+
+	if (s.n == 0)
+		return true;
+	if (s.p[0] != '/' || !str_next(&rest, '/', &part))
+		return false;
+	while (str_next(&rest, '/', &part)) {
+		if (part.n == 0 || str_eq(part, S(".")) || str_eq(part, S("..")))
+			return false;
+		for (size_t i = 0; i < part.n; i++)
+			if (strchr(word_characters, part.p[i]) == NULL &&
+			    strchr("._~", part.p[i]) == NULL)
+				return false;
+	}
+	return true;
+}
+
+static bool
+absolute_good(Str s)
+{
+	return str_starts(s, S("/"));
+}
+
+static bool
+mode_good(Str s)
+{
+	return s.n >= 3 && s.n <= 4 && only(s, "01234567") && (s.n == 3 || s.p[0] == '0');
+}
+
+/* scheme://host or scheme://host:port, in lower case as browsers send it. */
+static bool
+origin_good(Str s)
+{
+	bool tls = str_starts(s, S("https://")), plain = str_starts(s, S("http://"));
+	Str host = str_sub(s, tls ? 8 : 7, s.n);
+	size_t port;
+
+	if ((!tls && !plain) || host.n == 0)
+		return false;
+	if (host.p[0] == '[')
+		port = str_find(host, ']') + 1;
+	else
+		port = str_find(host, ':');
+	if (port < host.n &&
+	    (host.p[port] != ':' || !number_within(str_sub(host, port + 1, host.n), PORT_MOST)))
+		return false;
+	host = str_sub(host, 0, port);
+	if (host.n > 1 && host.p[0] == '[')
+		return address_good(str_sub(host, 1, host.n - 1));
+	return host.n > 0 && only(host, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+}
+
+static bool
+method_good(Str s)
+{
+	return s.n > 0 && only(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+static bool
+header_name_good(Str s)
+{
+	return s.n > 0 && only(s, word_characters);
+}
+
+static bool
+secret_good(Str s)
+{
+	return s.n == 0 || s.n >= SECRET_LEAST;
+}
+
+static bool
+filled_good(Str s)
+{
+	return s.n > 0;
+}
+
+const char *
+setting_check(const SettingRow *row, Str value)
+{
+	/* clang-format off */
+	static const struct {
+		const char *section, *name;
+		bool (*good)(Str);
+		const char *must;
+	} rows[] = {
+		{ "http", "base_path", base_path_good, "must be empty, or a path such as /api without a slash at its end" },
+		{ "http", "trusted_proxies", network_good, "must be an address or a network such as 10.0.0.0/8" },
+		{ "listen", "socket", socket_good, "must be an absolute path of at most 107 bytes, or a numeric address:port" },
+		{ "listen", "mode", mode_good, "must be octal permissions such as 0660" },
+		{ "listen", "allow", address_good, "must be a numeric address" },
+		{ "run", "dir", absolute_good, "must be an absolute path" },
+		{ "auth", "issuer", filled_good, "must not be empty" },
+		{ "auth", "audience", filled_good, "must not be empty" },
+		{ "auth", "secret", secret_good, "must have at least 32 characters" },
+		{ "cors", "origins", origin_good, "must be an origin such as https://www.example.org, without a path" },
+		{ "cors", "methods", method_good, "must be a method such as GET" },
+		{ "cors", "headers", header_name_good, "must be the name of a header" },
+		{ "ops", "networks", network_good, "must be an address or a network such as 10.0.0.0/8" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (strcmp(rows[i].section, row->section) == 0 &&
+		    strcmp(rows[i].name, row->name) == 0)
+			return rows[i].good(value) ? NULL : rows[i].must;
+	return NULL;
+}

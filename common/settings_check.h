@@ -1,0 +1,23 @@
+#pragma once
+
+/* What a setting's value must be beyond its type: paths, networks, origins. Pure. */
+
+#include "common/settings.h"
+
+#include <sys/socket.h>
+
+typedef struct SocketAddress {
+	struct sockaddr_storage storage;
+	socklen_t n;
+	bool tcp;
+} SocketAddress;
+
+/* listen.socket: an absolute path of at most 107 bytes, or address:port as in [::1]:9000. */
+bool socket_address_read(Str text, SocketAddress *out) MUST_USE;
+
+/*
+ * Look at one value, or at one element of a list, of a row.
+ *
+ * returns  NULL, or what it must be ("must be ..."), a constant
+ */
+const char *setting_check(const SettingRow *row, Str value) MUST_USE;
