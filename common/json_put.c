@@ -5,24 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json_scan.h"
+
 /* What a byte asks for: 0 to be copied, 'u' \u00XX, '8' a look at its UTF-8, else the letter after '\'. */
 static const char escapes[256] = {
 	[0x00 ... 0x07] = 'u', ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', [0x0B] = 'u', ['\f'] = 'f',
 	['\r'] = 'r', [0x0E ... 0x1F] = 'u', ['"'] = '"', ['\\'] = '\\', [0x80 ... 0xFF] = '8',
 };
-
-/* Eight bytes of ASCII that need no escape. */
-static bool
-plain8(const char *p)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-	uint64_t w, quote, slash;
-
-	memcpy(&w, p, sizeof w);
-	quote = w ^ ones * '"';
-	slash = w ^ ones * '\\';
-	return (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & high) == 0;
-}
 
 /* Bytes at the front of s that may be copied as they are. */
 static size_t
@@ -31,7 +20,7 @@ plain_run(Str s)
 	size_t i = 0;
 
 	for (;;) {
-		while (s.n - i >= 8 && plain8(s.p + i))
+		while (s.n - i >= 8 && json_plain8(s.p + i))
 			i += 8;
 		while (i < s.n && escapes[(unsigned char)s.p[i]] == 0)
 			i++;

@@ -1,0 +1,24 @@
+#pragma once
+
+/* Walking JSON text that json_check() has passed: where a value begins and ends. No memory, no checks. */
+
+#include "common/str.h"
+
+/* Eight bytes of ASCII that stand in a JSON string as they are. */
+bool json_plain8(const char *p);
+
+/* Cut spaces and one value off the front of *rest; the value is returned without spaces around it. */
+Str json_cut(Str *rest);
+
+/* What is between the brackets or braces of an array or object. */
+Str json_inside(Str value);
+
+/*
+ * Cut the next item, or the next member's value, off the inside of an array or object, with the comma
+ * and the name before it; false at the end.
+ */
+bool json_item(Str *inside, Str *value);
+bool json_member(Str *inside, Str *value);
+
+/* Text between quotes, its escapes undone; borrowed when there are none. */
+Str json_unescape(Arena *arena, Str raw);
