@@ -60,14 +60,16 @@ typedef enum DbType {
 } DbType;
 
 /*
- * A parameter: member at offset of args[arg], of this kind. present: bind whether the Opt was given
- * (a bool), for ":name.given".
+ * A parameter: member at offset of args[arg], of this kind. given: bind whether the Opt was given
+ * (its first bool), for ":name.given".
  */
 typedef struct DbParam {
 	uint16_t arg, offset;
 	Kind kind;
 	bool optional;          /* an Opt type: NULL when it has nothing */
 	bool given;
+	bool inside;            /* of the Opt model at outer: NULL when that has nothing */
+	uint16_t outer;
 	DbType type;
 	const char *const *names; /* of an enum, whose label is sent as text */
 } DbParam;
@@ -86,6 +88,7 @@ typedef struct DbConstraint {
 	const char *name;       /* of the constraint that was violated */
 	ProblemCode code;
 	const char *pointer;    /* for validation_failed: which field; NULL otherwise */
+	FieldCode field;        /* and what is wrong with it */
 } DbConstraint;
 
 /*

@@ -20,6 +20,10 @@ GRANT SELECT ON schema_migrations TO postern_app;
 
 -- One line of text a fact. qgen writes those that a statement depends on into queries.lock.
 CREATE VIEW schema_facts (fact) AS
+SELECT format('table %s', c.relname)
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = to_regnamespace(current_schema()::text) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+UNION ALL
 SELECT format('column %s.%s %s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
 	CASE WHEN a.attnotnull THEN ' not null' ELSE '' END)
 FROM pg_catalog.pg_attribute AS a
