@@ -16,9 +16,12 @@ note() {
 
 packages_build="build-essential autoconf automake autoconf-archive pkg-config libfcgi-dev libpq-dev
 	libjson-c-dev libjwt-dev libcrypt-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
-packages_run="lighttpd postgresql"
+packages_run="postgresql"
+packages_lighttpd="lighttpd"
+packages_apache="apache2-bin"
+packages_nginx="nginx-light"
 packages_demo="curl python3"
-packages_test="apache2-bin nginx-light spawn-fcgi clang libclang-rt-14-dev clang-format valgrind curl jq git wrk
+packages_test="spawn-fcgi clang libclang-rt-14-dev clang-format valgrind curl jq git wrk
 	python3 python3-pytest python3-psycopg python3-jwt python3-jsonschema python3-requests
 	shellcheck mandoc"
 
@@ -52,6 +55,10 @@ packages_need() {
 		trap - EXIT
 	fi
 }
+
+# Debian's Python has the modules of Debian's packages; another may stand before it in PATH.
+python=/usr/bin/python3
+[[ -x $python ]] || python=python3
 
 # Path of a program, also where only root's PATH leads.
 program() {
@@ -91,6 +98,9 @@ build_dir() {
 build() {
 	local dir=$1
 	mkdir -p "$dir"
+	if [[ ! -w $dir && -x $dir/posternd ]]; then
+		return # another user's, and built
+	fi
 	(
 		flock 9
 		if [[ ! -x $top/configure || $top/configure.ac -nt $top/configure ]]; then

@@ -1,0 +1,79 @@
+"""scripts that look at the sources: they must see what they are there for."""
+
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from bench import TOP
+
+SHELL = ["up", "down", "demo", "test", "bench", "format", "check-includes", "check-headers", "lib.sh"]
+
+
+@pytest.mark.parametrize("name", SHELL)
+def test_shellcheck_has_nothing_to_say(name):
+    done = subprocess.run(
+        ["shellcheck", "-x", f"scripts/{name}"], cwd=TOP, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["up", "down", "demo", "test", "bench"])
+def test_help_is_there_and_starts_nothing(name):
+    done = subprocess.run([TOP / "scripts" / name, "--help"], capture_output=True, text=True, check=True)
+    assert "usage" in done.stdout.lower()
+
+
+def check_includes(tree):
+    return subprocess.run(
+        [TOP / "scripts/check-includes", tree], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture()
+def tree(tmp_path):
+    for name in ("common", "schema", "fcgi"):
+        shutil.copytree(TOP / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_sources_are_right(tree):
+    done = check_includes(tree)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "path,line,word",
+    [
+        ("common/str.h", '#include "fcgi/req.h"', "later row"),
+        ("common/arena.h", '#include "common/db.h"', "later shelf"),
+        ("schema/models/products.h", '#include "fcgi/rooms.h"', "later row"),
+        ("fcgi/net.h", '#include "fcgi/api/ops.h"', "later row"),
+        ("fcgi/net.c", "#include <libpq-fe.h>", "touched by common/db"),
+        ("fcgi/net.c", "#include <fcgiapp.h>", "touched by fcgi/wire"),
+        ("fcgi/net.c", '#include "net.h"', "from the top"),
+        ("fcgi/net.c", '#include "common/str.h"\n#include <stdio.h>', "after headers of ours"),
+    ],
+)
+def test_a_wrong_include_is_seen(tree, path, line, word):
+    file = pathlib.Path(tree / path)
+    text = file.read_text().splitlines()
+    last = max(i for i, t in enumerate(text) if t.startswith(("#include", "#pragma once")))
+    file.write_text("\n".join([*text[: last + 1], line, *text[last + 1 :]]) + "\n")
+    done = check_includes(tree)
+    assert done.returncode == 1 and word in done.stdout
+
+
+def test_a_header_without_pragma_once_is_seen(tree):
+    file = tree / "common/str.h"
+    file.write_text(file.read_text().replace("#pragma once", ""))
+    assert "no #pragma once" in check_includes(tree).stdout
+
+
+def test_a_header_that_does_not_compile_alone_is_seen(tree):
+    (tree / "common/lonely.h").write_text("#pragma once\nStr lonely(void);\n")
+    done = subprocess.run(
+        [TOP / "scripts/check-headers", tree], capture_output=True, text=True, check=False, cwd=tree
+    )
+    assert "not ok" in done.stdout and done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if line.startswith("not ok") and "lonely" in line]

@@ -1,0 +1,195 @@
+"""scripts/up and scripts/down: what contract 8 says of them."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+import pytest
+from bench import TOP, Postern, Postgres, process_alive, run_script, short_dir, remove
+
+
+def status(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.status
+
+
+def values(text):
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def up(directory, *more, **how):
+    return values(run_script("up", "--dir", directory, "--port", "0", *more, **how))
+
+
+@pytest.fixture()
+def directory():
+    path = short_dir()
+    yield path
+    if path.exists():
+        run_script("down", "--dir", path)
+        remove(path)
+
+
+def test_what_is_printed_is_true_and_kept(directory):
+    said = up(directory)
+    assert list(said) == [
+        "url", "dir", "config", "admin_email", "admin_password", "database", "socket", "posternd_pid",
+    ]
+    assert (directory / "env").read_text() == "".join(f"{k}={v}\n" for k, v in said.items())
+    assert (directory / "env").stat().st_mode & 0o077 == 0
+    assert status(said["url"] + "/readyz") == 200
+    assert pathlib.Path(said["config"]).is_file() and pathlib.Path(said["socket"]).is_socket()
+    assert said["dir"] == str(directory)
+    assert "posternd" in pathlib.Path(f"/proc/{said['posternd_pid']}/cmdline").read_text()
+    rows = Postgres(directory).sql("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", dsn=said["database"])
+    assert rows == [(False,)]
+
+
+def test_a_second_time_it_is_quick_and_changes_nothing(directory):
+    first = up(directory)
+    began = time.monotonic()
+    assert up(directory) == first
+    assert time.monotonic() - began < 2
+
+
+def test_other_options_are_taken_over_and_the_accounts_stay(directory):
+    first = up(directory)
+    second = up(directory, "--front", "apache", "--set", "pool.workers=3")
+    assert status(second["url"] + "/readyz") == 200
+    assert second["admin_password"] == first["admin_password"]
+    assert "workers = 3" in pathlib.Path(second["config"]).read_text()
+    assert not process_alive(int(first["posternd_pid"]))
+
+
+def test_two_directories_are_two_instances(directory):
+    one = up(directory)
+    with Postern() as other:
+        assert other.url != one["url"]
+        api = other.api()
+        api.as_("editor")
+        assert status(one["url"] + "/readyz") == status(other.url + "/readyz") == 200
+    assert status(one["url"] + "/readyz") == 200
+
+
+def test_down_stops_all_of_it_and_nothing_else(directory):
+    said = up(directory)
+    state = Postgres(directory)
+    pids = [int(line.split()[1]) for line in (state.state / "pids").read_text().splitlines()]
+    pids.append(state.pid)
+    with open(state.state / "pids", "a") as file:
+        file.write(f"nginx {os.getpid()} 1\n")
+    run_script("down", "--dir", directory)
+    assert len(pids) == 3 and not any(map(process_alive, pids))
+    assert not (directory / "env").exists()
+    assert process_alive(os.getpid()), "another process has the number now"
+    with pytest.raises(OSError):
+        status(said["url"] + "/readyz")
+    run_script("down", "--dir", directory)
+
+
+def test_down_of_what_never_was_is_nothing(directory):
+    run_script("down", "--dir", directory)
+
+
+def test_a_directory_of_somebody_else_is_left_alone():
+    with tempfile.TemporaryDirectory(dir="/tmp") as path:
+        (pathlib.Path(path) / "mine").write_text("x")
+        with pytest.raises(AssertionError, match="not made by scripts/up"):
+            run_script("up", "--dir", path)
+        assert os.listdir(path) == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["with a space", "deep-" + "x" * 120, "it's"])
+def test_any_directory_will_do(name):
+    with tempfile.TemporaryDirectory(dir="/tmp") as outer:
+        os.chmod(outer, 0o711)
+        path = pathlib.Path(outer) / name
+        try:
+            said = up(path)
+            assert status(said["url"] + "/readyz") == 200
+            assert len(said["socket"]) <= 107
+        finally:
+            run_script("down", "--dir", path)
+            remove(path)
+
+
+def test_a_closed_parent_is_gone_around(directory):
+    """Root's service user cannot enter every place that root can."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as closed:
+        path = pathlib.Path(closed) / "run"
+        try:
+            assert status(up(path)["url"] + "/readyz") == 200
+        finally:
+            run_script("down", "--dir", path)
+            remove(path)
+
+
+def test_it_works_from_a_checkout_whose_path_has_a_space(directory):
+    with tempfile.TemporaryDirectory(dir="/tmp") as outer:
+        checkout = pathlib.Path(outer) / "a b"
+        checkout.symlink_to(TOP)
+        said = subprocess.run(
+            [checkout / "scripts/up", "--dir", directory, "--port", "0"],
+            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+        ).stdout
+        assert status(values(said)["url"] + "/readyz") == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to become another user one must be root")
+def test_no_root_is_needed():
+    with tempfile.TemporaryDirectory(dir="/tmp") as outer:
+        copy = pathlib.Path(outer) / "copy"
+        for part in ("scripts", "conf"):
+            shutil.copytree(TOP / part, copy / part)
+        build = pathlib.Path(os.environ["POSTERN_BUILD"]) if "POSTERN_BUILD" in os.environ else TOP / ".build"
+        subprocess.run(
+            ["make", "-s", "-C", build, "install", f"prefix={copy}/inst"], check=True, capture_output=True
+        )
+        (copy / "Makefile").write_text("all:\ninstall:\n\tcp -r ../copy/inst $(prefix)\n")
+        (copy / "configure").touch(0o755)
+        (copy / "config.status").touch(0o755)
+        os.chmod(outer, 0o755)
+        subprocess.run(["chown", "-R", "www-data:", copy], check=True)
+        env = {k: v for k, v in os.environ.items() if k != "POSTERN_BUILD"}
+        who = {"user": "www-data", "group": "www-data", "extra_groups": [], "cwd": "/", "env": env}
+        try:
+            said = subprocess.run(
+                [copy / "scripts/up", "--port", "0"], capture_output=True, text=True, check=True, **who
+            ).stdout
+            assert status(values(said)["url"] + "/readyz") == 200
+            owner = os.stat(f"/proc/{values(said)['posternd_pid']}").st_uid
+            assert owner == copy.stat().st_uid
+        finally:
+            subprocess.run([copy / "scripts/down"], check=True, **who)
+
+
+@pytest.mark.parametrize(
+    "args,word",
+    [
+        (["--port", "x"], "not a port"),
+        (["--front", "iis"], "not lighttpd"),
+        (["--set", "workers=2"], "section.key"),
+        (["--nonsense"], "not an option"),
+        (["--redis"], "does not use Redis"),
+        (["--dir"], "needs a value"),
+    ],
+)
+def test_a_wrong_option_says_so(args, word):
+    with pytest.raises(AssertionError, match=word):
+        run_script("up", *args)
+
+
+def test_a_wrong_setting_says_which(directory):
+    with pytest.raises(AssertionError, match="workerz"):
+        up(directory, "--set", "pool.workerz=2")
+
+
+def test_migrations_only_is_a_cluster_alone(directory):
+    said = values(run_script("up", "--dir", directory, "--migrations-only"))
+    assert list(said) == ["dir", "database"]
+    rows = Postgres(directory).sql("SELECT count(*) > 0 FROM schema_migrations", dsn=said["database"])
+    assert rows == [(True,)]
