@@ -299,7 +299,7 @@ class Postern(Owned):
 
     def ctl(self, *args, **more):
         """posternctl with this instance's configuration; returns the finished process."""
-        return self.as_owner(self.state / "inst/bin/posternctl", *args, "--config", self.config, **more)
+        return self.as_owner(self.state / "inst/sbin/posternctl", *args, "--config", self.config, **more)
 
     def user_add(self, email, role, password):
         self.ctl("user", "add", "--email", email, "--role", role, "--password-file", "-", input=password + "\n")
