@@ -90,48 +90,46 @@ date_of(int64_t days)
 }
 
 static char *
-put_digits(char *p, int64_t number, int width)
+put_pair(char *p, uint32_t number)
 {
-	for (int i = width - 1; i >= 0; i--) {
-		p[i] = (char)('0' + number % 10);
-		number /= 10;
-	}
-	return p + width;
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	                            "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	                            "8081828384858687888990919293949596979899";
+
+	memcpy(p, pairs + 2 * number, 2);
+	return p + 2;
 }
 
 void
 instant_put(Buf *buf, Instant instant)
 {
-	int64_t seconds = instant.us / SECOND_US, micros = instant.us % SECOND_US;
-	int64_t days, of_day;
+	int64_t shifted, seconds;
+	uint32_t micros, of_day;
 	Date date;
 	char *p = buf_room(buf, INSTANT_TEXT_BYTES);
 
 	CHECK(instant.us >= INSTANT_MIN_US && instant.us <= INSTANT_MAX_US);
-	if (micros < 0) {
-		micros += SECOND_US;
-		seconds--;
-	}
-	days = seconds / DAY_S;
-	of_day = seconds % DAY_S;
-	if (of_day < 0) {
-		of_day += DAY_S;
-		days--;
-	}
-	date = date_of(days);
-	p = put_digits(p, date.year, 4);
+	shifted = instant.us - INSTANT_MIN_US; /* never negative */
+	seconds = shifted / SECOND_US;
+	micros = (uint32_t)(shifted % SECOND_US);
+	of_day = (uint32_t)(seconds % DAY_S);
+	date = date_of(seconds / DAY_S + INSTANT_MIN_US / SECOND_US / DAY_S);
+	p = put_pair(p, (uint32_t)date.year / 100);
+	p = put_pair(p, (uint32_t)date.year % 100);
 	*p++ = '-';
-	p = put_digits(p, date.month, 2);
+	p = put_pair(p, (uint32_t)date.month);
 	*p++ = '-';
-	p = put_digits(p, date.day, 2);
+	p = put_pair(p, (uint32_t)date.day);
 	*p++ = 'T';
-	p = put_digits(p, of_day / 3600, 2);
+	p = put_pair(p, of_day / 3600);
 	*p++ = ':';
-	p = put_digits(p, of_day / 60 % 60, 2);
+	p = put_pair(p, of_day / 60 % 60);
 	*p++ = ':';
-	p = put_digits(p, of_day % 60, 2);
+	p = put_pair(p, of_day % 60);
 	*p++ = '.';
-	p = put_digits(p, micros, 6);
+	p = put_pair(p, micros / 10000);
+	p = put_pair(p, micros / 100 % 100);
+	p = put_pair(p, micros % 100);
 	*p = 'Z';
 	buf->n += INSTANT_TEXT_BYTES;
 }

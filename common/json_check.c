@@ -357,9 +357,11 @@ json_check(Ctx *ctx, Str text, size_t depth_max, size_t members_max)
 		fail(&lexer, "byte order mark");
 	while (lexer.fault == NULL && (state != AFTER || lexer.depth > 0))
 		step(&lexer, &state);
-	skip_space(&lexer);
-	if (lexer.fault == NULL && lexer.at < text.n)
-		fail(&lexer, "something after the value");
+	if (lexer.fault == NULL) {
+		skip_space(&lexer);
+		if (lexer.at < text.n)
+			fail(&lexer, "something after the value");
+	}
 	arena_back(ctx->arena, mark);
 	if (lexer.fault == NULL)
 		return NULL;

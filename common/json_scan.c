@@ -4,18 +4,6 @@
 
 #include "common/encode.h"
 
-bool
-json_plain8(const char *p)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-	uint64_t w, quote, slash;
-
-	memcpy(&w, p, sizeof w);
-	quote = w ^ ones * '"';
-	slash = w ^ ones * '\\';
-	return (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & high) == 0;
-}
-
 static bool
 space(char c)
 {

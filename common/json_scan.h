@@ -5,7 +5,17 @@
 #include "common/str.h"
 
 /* Eight bytes of ASCII that stand in a JSON string as they are. */
-bool json_plain8(const char *p);
+static inline bool
+json_plain8(const char *p)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	uint64_t w, quote, slash;
+
+	memcpy(&w, p, sizeof w);
+	quote = w ^ ones * '"';
+	slash = w ^ ones * '\\';
+	return (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & high) == 0;
+}
 
 /* Cut spaces and one value off the front of *rest; the value is returned without spaces around it. */
 Str json_cut(Str *rest);

@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <strings.h>
 
 Str
@@ -245,37 +244,19 @@ str_points_cut(Str s, size_t n)
 }
 
 char *
-buf_room(Buf *buf, size_t n)
+buf_grow(Buf *buf, size_t n)
 {
-	size_t need;
+	size_t need, room;
+	char *grown;
 
 	CHECK(!__builtin_add_overflow(buf->n, n, &need));
-	if (need > buf->room) {
-		size_t room = MAX(need, MAX(buf->room * 2, (size_t)256));
-		char *grown = arena_take(buf->arena, room, 1, 1);
-
-		if (buf->n > 0)
-			memcpy(grown, buf->p, buf->n);
-		buf->p = grown;
-		buf->room = room;
-	}
+	room = MAX(need, MAX(buf->room * 2, (size_t)256));
+	grown = arena_take(buf->arena, room, 1, 1);
+	if (buf->n > 0)
+		memcpy(grown, buf->p, buf->n);
+	buf->p = grown;
+	buf->room = room;
 	return buf->p + buf->n;
-}
-
-void
-buf_byte(Buf *buf, char c)
-{
-	*buf_room(buf, 1) = c;
-	buf->n++;
-}
-
-void
-buf_put(Buf *buf, Str s)
-{
-	if (s.n == 0)
-		return;
-	memcpy(buf_room(buf, s.n), s.p, s.n);
-	buf->n += s.n;
 }
 
 void

@@ -7,6 +7,8 @@
  * looks at the locale.
  */
 
+#include <string.h>
+
 #include "common/arena.h"
 
 typedef struct Str {
@@ -71,13 +73,34 @@ typedef struct Buf {
 	size_t n, room;
 } Buf;
 
-void buf_byte(Buf *buf, char c);
-void buf_put(Buf *buf, Str s);
 void buf_puts(Buf *buf, const char *text);
 void buf_print(Buf *buf, const char *format, ...) PRINTF(2, 3);
 void buf_i64(Buf *buf, int64_t number);
 
+/* For buf_room: move to a larger place. */
+char *buf_grow(Buf *buf, size_t n);
+
 /* Room for n more bytes, uninitialised; what is used of it is added to buf->n by the caller. */
-char *buf_room(Buf *buf, size_t n);
+static inline char *
+buf_room(Buf *buf, size_t n)
+{
+	return buf->p != NULL && n <= buf->room - buf->n ? buf->p + buf->n : buf_grow(buf, n);
+}
+
+static inline void
+buf_byte(Buf *buf, char c)
+{
+	*buf_room(buf, 1) = c;
+	buf->n++;
+}
+
+static inline void
+buf_put(Buf *buf, Str s)
+{
+	if (s.n == 0)
+		return;
+	memcpy(buf_room(buf, s.n), s.p, s.n);
+	buf->n += s.n;
+}
 
 Str buf_str(const Buf *buf);

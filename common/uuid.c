@@ -35,14 +35,14 @@ void
 uuid_put(Buf *buf, Uuid id)
 {
 	static const char digits[] = "0123456789abcdef";
+	static const uint8_t places[16] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34 };
 	char *p = buf_room(buf, UUID_TEXT_BYTES);
 
 	for (int i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = digits[id.b[i] >> 4];
-		*p++ = digits[id.b[i] & 15];
+		p[places[i]] = digits[id.b[i] >> 4];
+		p[places[i] + 1] = digits[id.b[i] & 15];
 	}
+	p[8] = p[13] = p[18] = p[23] = '-';
 	buf->n += UUID_TEXT_BYTES;
 }
 
