@@ -125,17 +125,25 @@ board_slot_take(Board *board, int pid)
 }
 
 void
-board_slot_set(Board *board, int slot_number, int pid, uint32_t generation, Deadline ready_by)
+board_slot_set(Board *board, int slot_number, uint32_t generation, Deadline ready_by)
+{
+	BoardSlot *slot = slot_of(board, slot_number);
+
+	write_begin(&slot->seq);
+	PUT(slot->generation, generation);
+	PUT(slot->deadline_us, ready_by.at_us);
+	write_end(&slot->seq);
+}
+
+void
+board_slot_pid_set(Board *board, int slot_number, int pid)
 {
 	BoardSlot *slot = slot_of(board, slot_number);
 	bool dead;
 
-	/* The worker writes its slot by itself by now; these three are the parent's. */
-	atomic_store(&slot->pid, pid);
+	/* The worker may write its slot by now, but never these two. */
 	PUT(slot->start, process_start(pid, &dead));
-	PUT(slot->generation, generation);
-	if (GET(slot->state) == WORKER_STARTING)
-		PUT(slot->deadline_us, ready_by.at_us);
+	atomic_store(&slot->pid, pid);
 }
 
 static void
@@ -192,6 +200,18 @@ board_sweep(Board *board)
 	}
 }
 
+int
+board_orphan(const Board *board, int slot_number)
+{
+	const BoardSlot *slot = &board->slots[slot_number];
+	int32_t pid = GET(slot->pid), owner = GET(slot->owner);
+
+	if (pid <= 0 || owner == pid || !process_gone(owner, GET(slot->owner_start)) ||
+	    process_gone(pid, GET(slot->start)))
+		return 0;
+	return pid;
+}
+
 /* --- what the parent says */
 
 void
@@ -221,10 +241,8 @@ board_parent(const Board *board, Instant *started)
 {
 	int pid = atomic_load(&board->parent);
 
-	if (pid == 0 || process_gone(pid, GET(board->parent_start)))
-		return 0;
 	*started = (Instant){ GET(board->parent_since_us) };
-	return pid;
+	return pid == 0 || process_gone(pid, GET(board->parent_start)) ? 0 : pid;
 }
 
 void

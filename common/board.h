@@ -50,14 +50,18 @@ void board_close(const Board *board);
 /* Clear the slots of dead processes that have no living parent of ours. */
 void board_sweep(Board *board);
 
+/* The living process of a slot whose parent is gone; 0 when there is none. */
+int board_orphan(const Board *board, int slot);
+
 /* Forget the counters by route when the table of routes (its hash) is another than before. */
 void board_routes_set(Board *board, uint64_t hash);
 uint64_t board_routes(const Board *board);
 
 /* --- the parent */
 int board_slot_take(Board *board, int pid);          /* a free slot, to be freed by us; -1 when full */
-/* The process behind a slot just taken; past ready_by plus the hard limit the parent kills it. */
-void board_slot_set(Board *board, int slot, int pid, uint32_t generation, Deadline ready_by);
+/* Before the fork: past ready_by plus the hard limit the parent kills a worker that only starts. */
+void board_slot_set(Board *board, int slot, uint32_t generation, Deadline ready_by);
+void board_slot_pid_set(Board *board, int slot, int pid); /* after it: the child's */
 void board_slot_free(Board *board, int slot);        /* its worker is gone: lanes and gates come back */
 void board_generation_set(Board *board, uint32_t generation);
 uint32_t board_generation(const Board *board);
@@ -107,7 +111,8 @@ typedef struct BoardWorker {
 bool board_worker(const Board *board, int slot, BoardWorker *out); /* false: the slot is free */
 int board_lane_count(const Board *board, Lane lane);
 int board_gate_count(const Board *board, Gate gate);
-int board_parent(const Board *board, Instant *started); /* 0: there is none, or it is dead */
+/* 0: there is none, or it is dead; started: the last one's */
+int board_parent(const Board *board, Instant *started);
 
 typedef struct BoardReload {
 	uint64_t count; /* of reloads so far, good or not */

@@ -186,7 +186,7 @@ a_worker_is_seen_as_it_was_at_one_moment(void **state)
 
 	(void)state;
 	assert_non_null(reader);
-	board_slot_set(board, slot, getpid(), 5, (Deadline){ 1 });
+	board_slot_set(board, slot, 5, (Deadline){ 1 });
 	assert_true(board_worker(reader, slot, &seen));
 	assert_int_equal(seen.state, WORKER_STARTING);
 	assert_int_equal(seen.deadline_us, 1);
@@ -333,7 +333,7 @@ child_start(Board *board, int *slot)
 	assert_true(pid >= 0);
 	if (pid == 0)
 		come_and_go(board, *slot);
-	board_slot_set(board, *slot, pid, 1, (Deadline){ 0 });
+	board_slot_pid_set(board, *slot, pid);
 	return pid;
 }
 

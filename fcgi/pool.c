@@ -1,0 +1,376 @@
+#include "fcgi/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/backoff.h"
+#include "common/log.h"
+#include "common/settings.h"
+#include "fcgi/req.h"
+#include "fcgi/title.h"
+#include "fcgi/worker.h"
+
+enum {
+	BACKOFF_FIRST_MS = 50,
+	BACKOFF_MOST_MS = 10000,
+	YOUNG_US = 1000000, /* a worker that lives so long has started well */
+	GLANCE_MS = 10,     /* between looks at the board while workers start */
+	LOOK_MS = 200,      /* otherwise */
+};
+
+typedef struct Child {
+	int pid, slot;
+	uint32_t generation;
+	int64_t started_us;
+	int64_t stopped_us; /* 0: it runs */
+	int64_t told_us;    /* to end; 0: not yet */
+	bool ready, killed;
+} Child;
+
+struct Pool {
+	Board *board;
+	int listen_fd, lock_fd;
+	bool tcp;
+	uint32_t target;
+	Child children[BOARD_SLOTS];
+	size_t n;
+	uint32_t fails;        /* starts that failed one after the other */
+	int64_t failed_us;     /* when the last of them was noticed */
+	int64_t next_start_us; /* not before, while fails > 0 */
+	uint32_t failed_generation;
+};
+
+Pool *
+pool_make(Board *board, int listen_fd, bool tcp, int lock_fd)
+{
+	Pool *pool = calloc(1, sizeof *pool);
+
+	CHECK(pool != NULL);
+	pool->board = board;
+	pool->listen_fd = listen_fd;
+	pool->tcp = tcp;
+	pool->lock_fd = lock_fd;
+	return pool;
+}
+
+void
+pool_free(Pool *pool)
+{
+	free(pool);
+}
+
+void
+pool_target(Pool *pool, uint32_t generation)
+{
+	pool->target = generation;
+	pool->fails = 0;
+}
+
+/* --- starting */
+
+/* Make the next start wait, longer each time; deaths of one and the same wave count once. */
+static void
+start_failed(Pool *pool, int64_t started_us, uint32_t generation)
+{
+	int64_t now = clock_mono_us();
+
+	pool->failed_generation = generation;
+	if (pool->fails > 0 && started_us < pool->failed_us)
+		return;
+	pool->fails++;
+	pool->failed_us = now;
+	pool->next_start_us = now + INT64_C(1000) * backoff_ms(pool->fails, BACKOFF_FIRST_MS,
+	                                                       BACKOFF_MOST_MS, UINT32_MAX);
+}
+
+static void child_run(const Pool *pool, int slot, int parent) __attribute__((noreturn));
+
+static void
+child_run(const Pool *pool, int slot, int parent)
+{
+	/* A parent that died before this line is seen by the look after it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(EXIT_SUCCESS);
+	/* The lock is the parent's: it must go with it, not with us. */
+	close(pool->lock_fd);
+	title_set("posternd-worker", "posternd: worker %d", slot);
+	exit(worker_main(&(WorkerStart){
+	    .board = pool->board,
+	    .slot = slot,
+	    .listen_fd = pool->listen_fd,
+	    .tcp = pool->tcp,
+	    .generation = pool->target,
+	}));
+}
+
+static bool
+child_start(Pool *pool)
+{
+	int parent = getpid(), pid, slot;
+	int64_t now = clock_mono_us();
+
+	slot = pool->n < BOARD_SLOTS ? board_slot_take(pool->board, parent) : -1;
+	if (slot < 0) {
+		log_say(LOG_ERROR, "worker_start", "the board has no free slot");
+		start_failed(pool, now, pool->target);
+		return false;
+	}
+	board_slot_set(pool->board, slot, pool->target,
+	               deadline_in_ms(conf->pool_request_deadline_ms));
+	pid = fork();
+	if (pid == 0)
+		child_run(pool, slot, parent);
+	if (pid < 0) {
+		log_say(LOG_ERROR, "worker_start", "fork: %s", strerror(errno));
+		board_slot_free(pool->board, slot);
+		start_failed(pool, now, pool->failed_generation);
+		return false;
+	}
+	board_slot_pid_set(pool->board, slot, pid);
+	board_count_add(pool->board, COUNT_WORKERS_STARTED, 1);
+	pool->children[pool->n++] =
+	    (Child){ .pid = pid, .slot = slot, .generation = pool->target, .started_us = now };
+	return true;
+}
+
+void
+pool_fill(Pool *pool)
+{
+	size_t wanted = (size_t)conf->pool_workers, n = pool_count(pool, pool->target);
+
+	if (pool->fails > 0) {
+		if (n >= wanted || clock_mono_us() < pool->next_start_us ||
+		    n > pool_ready(pool, pool->target))
+			return;
+		child_start(pool);
+		return;
+	}
+	while (n < wanted && child_start(pool))
+		n++;
+}
+
+/* --- ending */
+
+/* Was it the start that failed? A kill from outside says nothing of a worker that could serve.
+ */
+static bool
+died_young(const Child *child, const BoardWorker *seen, int status)
+{
+	if (child->told_us != 0 || child->killed)
+		return false;
+	if (!child->ready)
+		return true;
+	return seen->requests == 0 && clock_mono_us() - child->started_us < YOUNG_US &&
+	       !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static const char *
+route_name(int route)
+{
+	return route >= 0 && (size_t)route < route_count ? routes[route].id : NULL;
+}
+
+static void
+death_log(const Child *child, const BoardWorker *seen, int status)
+{
+	bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	LogLine line;
+
+	log_start(&line,
+	          good            ? LOG_INFO
+	          : child->killed ? LOG_WARNING
+	                          : LOG_ERROR,
+	          good ? "worker_ended" : "worker_died");
+	log_num(&line, "worker", child->pid);
+	log_num(&line, "slot", child->slot);
+	if (WIFSIGNALED(status))
+		log_str(&line, "signal", str_of(sigabbrev_np(WTERMSIG(status))));
+	else
+		log_num(&line, "status", WEXITSTATUS(status));
+	if (!good && seen->request_id[0] != '\0') {
+		log_str(&line, "request_id", str_of(seen->request_id));
+		if (route_name(seen->route) != NULL)
+			log_str(&line, "route", str_of(route_name(seen->route)));
+		log_num(&line, "ms", (clock_mono_us() - seen->since_us) / 1000);
+	}
+	log_num(&line, "requests", (int64_t)seen->requests);
+	log_end(&line);
+}
+
+static void
+child_died(Pool *pool, size_t i, int status)
+{
+	Child child = pool->children[i];
+	BoardWorker seen = { 0 };
+
+	board_worker(pool->board, child.slot, &seen);
+	child.ready = child.ready || seen.state > WORKER_STARTING;
+	pool->children[i] = pool->children[--pool->n];
+	death_log(&child, &seen, status);
+	if (!child.killed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		board_count_add(pool->board, COUNT_WORKERS_CRASHED, 1);
+	board_slot_free(pool->board, child.slot);
+	if (died_young(&child, &seen, status))
+		start_failed(pool, child.started_us, child.generation);
+}
+
+void
+pool_reap(Pool *pool)
+{
+	int status, pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+		size_t i = 0;
+
+		while (i < pool->n && pool->children[i].pid != pid)
+			i++;
+		if (i == pool->n)
+			continue; /* a child that whoever executed us had */
+		if (WIFSTOPPED(status))
+			pool->children[i].stopped_us = clock_mono_us();
+		else if (WIFCONTINUED(status))
+			pool->children[i].stopped_us = 0;
+		else
+			child_died(pool, i, status);
+	}
+}
+
+static void
+child_tell(Child *child)
+{
+	if (child->told_us == 0 && kill(child->pid, SIGTERM) == 0)
+		child->told_us = clock_mono_us();
+}
+
+void
+pool_end(Pool *pool, uint32_t generation)
+{
+	for (size_t i = 0; i < pool->n; i++)
+		if (pool->children[i].generation == generation)
+			child_tell(&pool->children[i]);
+}
+
+void
+pool_end_others(Pool *pool, uint32_t generation)
+{
+	for (size_t i = 0; i < pool->n; i++)
+		if (pool->children[i].generation != generation)
+			child_tell(&pool->children[i]);
+}
+
+/* --- watching */
+
+static bool
+past(int64_t since_us, int64_t limit_ms, int64_t now)
+{
+	return since_us != 0 && now > since_us + limit_ms * 1000;
+}
+
+/* Why a child has to be killed; NULL when it may live. */
+static const char *
+doomed(const Child *child, const BoardWorker *seen, int64_t now)
+{
+	if (past(seen->deadline_us, conf->pool_hard_limit_ms, now))
+		return "past its hard limit";
+	if (past(child->stopped_us, conf->pool_hard_limit_ms, now))
+		return "stopped";
+	if (past(child->told_us, conf->pool_drain_ms, now))
+		return "did not end in time";
+	return NULL;
+}
+
+static void
+child_kill(Pool *pool, Child *child, const BoardWorker *seen, const char *reason)
+{
+	LogLine line;
+
+	log_start(&line, LOG_ERROR, "worker_kill");
+	log_num(&line, "worker", child->pid);
+	log_num(&line, "slot", child->slot);
+	log_str(&line, "reason", str_of(reason));
+	if (seen->request_id[0] != '\0')
+		log_str(&line, "request_id", str_of(seen->request_id));
+	if (route_name(seen->route) != NULL)
+		log_str(&line, "route", str_of(route_name(seen->route)));
+	log_end(&line);
+	child->killed = true;
+	board_count_add(pool->board, COUNT_WORKERS_KILLED, 1);
+	if (!child->ready && child->told_us == 0)
+		start_failed(pool, child->started_us, child->generation);
+	kill(child->pid, SIGKILL);
+}
+
+void
+pool_watch(Pool *pool)
+{
+	int64_t now = clock_mono_us();
+
+	for (size_t i = 0; i < pool->n; i++) {
+		Child *child = &pool->children[i];
+		BoardWorker seen;
+		const char *reason;
+
+		if (child->killed || !board_worker(pool->board, child->slot, &seen))
+			continue;
+		child->ready = child->ready || seen.state > WORKER_STARTING;
+		if (pool->fails > 0 && child->ready && child->started_us > pool->failed_us &&
+		    now - child->started_us > YOUNG_US)
+			pool->fails = 0;
+		reason = doomed(child, &seen, now);
+		if (reason != NULL)
+			child_kill(pool, child, &seen, reason);
+	}
+}
+
+size_t
+pool_count(const Pool *pool, uint32_t generation)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n; i++)
+		n += pool->children[i].generation == generation &&
+		     pool->children[i].told_us == 0;
+	return n;
+}
+
+size_t
+pool_ready(const Pool *pool, uint32_t generation)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n; i++)
+		n += pool->children[i].generation == generation &&
+		     pool->children[i].told_us == 0 && pool->children[i].ready;
+	return n;
+}
+
+size_t
+pool_all(const Pool *pool)
+{
+	return pool->n;
+}
+
+bool
+pool_failed(const Pool *pool, uint32_t generation)
+{
+	return pool->fails > 0 && pool->failed_generation == generation;
+}
+
+int
+pool_sleep_ms(const Pool *pool)
+{
+	int64_t wait_us = pool->next_start_us - clock_mono_us();
+
+	if (pool_ready(pool, pool->target) < pool_count(pool, pool->target))
+		return GLANCE_MS;
+	if (pool->fails > 0 && pool_count(pool, pool->target) < (size_t)conf->pool_workers)
+		return (int)MIN(MAX(wait_us / 1000 + 1, 1), LOOK_MS);
+	return LOOK_MS;
+}

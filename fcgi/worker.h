@@ -1,0 +1,30 @@
+#pragma once
+
+/*
+ * One worker: a process that takes requests off the socket, one at a time, until told to end.
+ *
+ * The parent has opened the socket and the board, taken the slot, raised the limits and blocked
+ * the signals of fcgi/signals.h; a worker opens them where it waits. Settings are in conf.
+ * Nothing that libraries made before the fork is used here.
+ */
+
+#include "common/board.h"
+
+typedef struct WorkerStart {
+	Board *board;
+	int slot;      /* on the board, WORKER_STARTING */
+	int listen_fd; /* listening, non-blocking, close-on-exec */
+	bool tcp;      /* peers are checked against listen.allow */
+	uint32_t generation; /* rises with each reload */
+} WorkerStart;
+
+/*
+ * Serve until told to stop (TERM), or until due for replacement (max_requests, memory).
+ *
+ * Sets its slot to WORKER_IDLE when it can serve: the parent waits for that, at most
+ * pool.request_deadline_ms + pool.hard_limit_ms, before it drains the workers of the generation
+ * before.
+ *
+ * returns  exit status: 0, or one of sysexits.h when it cannot serve, after a line in the log
+ */
+int worker_main(const WorkerStart *start) MUST_USE;
