@@ -1,0 +1,52 @@
+-- Models behind inference servers.
+
+-- What a caller with these permissions may use.
+-- model_list(permissions text[]) :many gives ModelSummary
+SELECT name, kind, status, timeout_ms, daily_quota, inputs, outputs
+FROM models
+WHERE status = 'active' AND permission = ANY (:permissions)
+ORDER BY name;
+
+-- model_get(name text) :one else not_found gives InferModel
+SELECT name, kind, endpoints, upstream_name, upstream_version, timeout_ms, max_attempts, max_concurrency,
+	daily_quota, cache_ttl_s, permission, status, inputs, outputs, retry_on_timeout, credential, version,
+	created_at, updated_at
+FROM models
+WHERE name = :name;
+
+-- A new one has version 1.
+-- model_put() :one takes ModelPut gives InferModel
+-- check models_name_form: validation_failed /name format
+-- check models_inputs_array: validation_failed /inputs type
+-- check models_outputs_array: validation_failed /outputs type
+INSERT INTO models (name, kind, endpoints, upstream_name, upstream_version, timeout_ms, max_attempts,
+	max_concurrency, daily_quota, cache_ttl_s, permission, status, inputs, outputs, retry_on_timeout, credential)
+VALUES (:name, :kind, :endpoints, coalesce(:upstream_name, :name), :upstream_version, :timeout_ms, :max_attempts,
+	:max_concurrency, :daily_quota, :cache_ttl_s, :permission, :status, :inputs, :outputs, :retry_on_timeout,
+	:credential)
+ON CONFLICT (name) DO UPDATE SET
+	kind = excluded.kind,
+	endpoints = excluded.endpoints,
+	upstream_name = excluded.upstream_name,
+	upstream_version = excluded.upstream_version,
+	timeout_ms = excluded.timeout_ms,
+	max_attempts = excluded.max_attempts,
+	max_concurrency = excluded.max_concurrency,
+	daily_quota = excluded.daily_quota,
+	cache_ttl_s = excluded.cache_ttl_s,
+	permission = excluded.permission,
+	status = excluded.status,
+	inputs = excluded.inputs,
+	outputs = excluded.outputs,
+	retry_on_timeout = excluded.retry_on_timeout,
+	credential = excluded.credential,
+	version = models.version + 1,
+	updated_at = now()
+RETURNING name, kind, endpoints, upstream_name, upstream_version, timeout_ms, max_attempts, max_concurrency,
+	daily_quota, cache_ttl_s, permission, status, inputs, outputs, retry_on_timeout, credential, version,
+	created_at, updated_at;
+
+-- model_delete(name text) :one else not_found gives text
+DELETE FROM models
+WHERE name = :name
+RETURNING name;
