@@ -1,0 +1,683 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fcgi/wire.h"
+
+enum { BEGIN = 1, PARAMS = 4, STDIN = 5, HEAD_MS = 200, CLIENTS = 300 };
+
+static char directory[] = "/tmp/test_wire.XXXXXX";
+static struct sockaddr_un address = { .sun_family = AF_UNIX };
+static int listener = -1;
+static Wire *wire;
+static Arena *arena;
+static Ctx ctx;
+static int clients[CLIENTS]; /* -1: closed */
+static volatile sig_atomic_t signals;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	signals++;
+}
+
+static int
+group_setup(void **state)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/s", directory);
+	sigaction(SIGALRM, &action, NULL);
+	return 0;
+}
+
+static int
+group_teardown(void **state)
+{
+	(void)state;
+	return rmdir(directory);
+}
+
+static int
+setup(void **state)
+{
+	WireConfig config = { .head_ms = HEAD_MS };
+
+	(void)state;
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(listener, 4096), 0);
+	config.listen_fd = listener;
+	wire = wire_open(&config);
+	assert_non_null(wire);
+	arena = arena_open(MIB(64));
+	ctx = (Ctx){ .arena = arena, .deadline = deadline_in_ms(5000) };
+	memset(clients, -1, sizeof clients);
+	signals = 0;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CLIENTS; i++)
+		closep(&clients[i]);
+	arena_close(arena);
+	wire_close(wire);
+	close(listener);
+	return unlink(address.sun_path);
+}
+
+/* --- clients */
+
+static int
+client(size_t i)
+{
+	clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(clients[i] >= 0);
+	assert_int_equal(connect(clients[i], (struct sockaddr *)&address, sizeof address), 0);
+	return clients[i];
+}
+
+static void
+put_record(Buf *to, int type, Str content)
+{
+	const char header[8] = {
+		1, (char)type, 0, 1, (char)(content.n >> 8), (char)content.n, 0, 0,
+	};
+
+	buf_put(to, (Str){ header, sizeof header });
+	buf_put(to, content);
+}
+
+static void
+put_pair(Buf *to, const char *name, Str value)
+{
+	buf_byte(to, (char)strlen(name));
+	buf_byte(to, (char)(0x80 | value.n >> 24));
+	buf_byte(to, (char)(value.n >> 16));
+	buf_byte(to, (char)(value.n >> 8));
+	buf_byte(to, (char)value.n);
+	buf_puts(to, name);
+	buf_put(to, value);
+}
+
+/* BEGIN and PARAMS of a request; length: CONTENT_LENGTH, or NULL. */
+static Buf
+head_of(Str uri, const char *length)
+{
+	static const char begin[8] = { 0, 1 };
+	Buf head = { .arena = arena }, pairs = { .arena = arena };
+
+	put_pair(&pairs, "REQUEST_METHOD", S("POST"));
+	put_pair(&pairs, "REQUEST_URI", uri);
+	put_pair(&pairs, "HTTP_A", S("1"));
+	put_pair(&pairs, "HTTP_A", S("2"));
+	if (length != NULL)
+		put_pair(&pairs, "CONTENT_LENGTH", str_of(length));
+	put_record(&head, BEGIN, (Str){ begin, sizeof begin });
+	put_record(&head, PARAMS, buf_str(&pairs));
+	put_record(&head, PARAMS, S(""));
+	return head;
+}
+
+/* The same with a body and its end. */
+static Str
+request(Str uri, const char *length, Str body)
+{
+	Buf whole = head_of(uri, length);
+
+	for (size_t i = 0; i < body.n; i += 65535)
+		put_record(&whole, STDIN, str_sub(body, i, i + 65535));
+	put_record(&whole, STDIN, S(""));
+	return buf_str(&whole);
+}
+
+static void
+say(int fd, Str bytes)
+{
+	assert_int_equal(send(fd, bytes.p, bytes.n, MSG_NOSIGNAL), bytes.n);
+}
+
+/* All that comes until the other side closes. */
+static Str
+hear(int fd)
+{
+	Buf heard = { .arena = arena };
+	ssize_t n;
+
+	while ((n = recv(fd, buf_room(&heard, 4096), 4096, 0)) > 0)
+		heard.n += (size_t)n;
+	assert_int_equal(n, 0);
+	return buf_str(&heard);
+}
+
+static bool
+holds(Str text, const char *part)
+{
+	return text.n > 0 && memmem(text.p, text.n, part, strlen(part)) != NULL;
+}
+
+/* Is it closed, without a byte? */
+static bool
+is_closed(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+/* A signal after this time, so that wire_next comes back. */
+static void
+signal_in_ms(int ms)
+{
+	struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static bool
+answer_ok(void)
+{
+	return wire_answer(wire, S("Status: 200\r\n\r\n"), S("hello"), ctx.deadline);
+}
+
+/* --- requests */
+
+static void
+a_request_is_handed_out_and_answered(void **state)
+{
+	int fd = client(0);
+	Str body, name, value, heard;
+
+	(void)state;
+	say(fd, request(S("/a?b"), "5", S("world")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/a?b")));
+	assert_true(str_eq(wire_param(wire, "HTTP_A"), S("1")));
+	assert_null(wire_param(wire, "HTTP_B").p);
+	assert_true(wire_pair(wire, 3, &name, &value) && str_eq(value, S("2")));
+	assert_null(wire_body(wire, &ctx, 100, &body));
+	assert_true(str_eq(body, S("world")));
+	assert_true(answer_ok());
+	assert_true(str_eq(wire_param(wire, "REQUEST_METHOD"), S("POST"))); /* for the log */
+	assert_true(clock_mono_us() - wire_first_byte_us(wire) < 1000000);
+	heard = hear(fd);
+	assert_true(holds(heard, "Status: 200\r\n\r\nhello"));
+	assert_memory_equal(heard.p + heard.n - 16, "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0", 16);
+}
+
+/* libfcgi reads 8 KiB at a time: wherever its reads end, nothing stays for the next request. */
+static void
+heads_of_all_sizes_leave_nothing_behind(void **state)
+{
+	char *uri = arena_new(arena, char, 65280);
+
+	(void)state;
+	memset(uri, 'u', 65280);
+	for (size_t size = 100;
+	     size<65200; size += size % 8192> 8000 || size % 8192 < 20 ? 1 : 60) {
+		ArenaMark mark = arena_mark(arena);
+		int fd = client(0);
+
+		say(fd, request((Str){ uri, size }, NULL, S("")));
+		assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+		assert_int_equal(wire_param(wire, "REQUEST_URI").n, size);
+		assert_true(answer_ok());
+		assert_true(holds(hear(fd), "hello"));
+		closep(&clients[0]);
+		arena_back(arena, mark);
+	}
+}
+
+static void
+a_malformed_head_is_answered_and_the_next_is_served(void **state)
+{
+	int bad = client(0), good = client(1);
+	Str heard;
+
+	(void)state;
+	say(bad, request(S(""), NULL, S("a body nobody wants")));
+	say(good, request(S("/good"), NULL, S("")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/good")));
+	heard = hear(bad);
+	assert_true(holds(heard, "Status: 400\r\nContent-Type: application/problem+json\r\n"));
+	assert_true(holds(heard, "\"code\":\"bad_request\""));
+	assert_int_equal(wire_counts(wire).refused, 1);
+	assert_true(answer_ok());
+}
+
+static void
+a_head_that_is_too_large_is_answered_431(void **state)
+{
+	static char uri[40000];
+	int bad = client(0);
+	Buf head, more = { .arena = arena };
+
+	(void)state;
+	memset(uri, 'u', sizeof uri);
+	head = head_of((Str){ uri, sizeof uri }, NULL);
+	head.n -= 8; /* the end of PARAMS */
+	put_record(&more, PARAMS, (Str){ uri, sizeof uri });
+	say(bad, buf_str(&head));
+	say(bad, buf_str(&more));
+	signal_in_ms(100);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_true(holds(hear(bad), "Status: 431\r\n"));
+}
+
+/* --- bodies */
+
+static void
+a_body_is_what_was_declared_or_refused(void **state)
+{
+	static const struct {
+		const char *length;
+		Str body;
+		size_t max;
+		int problem; /* -1: none */
+	} rows[] = {
+		{ "5", S("12345"), 5, -1 },
+		{ NULL, S("12345"), 5, -1 },
+		{ "", S("12345"), 5, -1 },
+		{ "-1", S("12345"), 5, -1 },
+		{ "0", S(""), 0, -1 },
+		{ "5", S("123456"), 9, P_bad_request },
+		{ "5", S("1234"), 9, P_bad_request },
+		{ "5", S(""), 9, P_bad_request },
+		{ "6", S("123456"), 5, P_body_too_large },
+		{ NULL, S("123456"), 5, P_body_too_large },
+		{ "18446744073709551615", S("1"), 5, P_body_too_large },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int fd = client(0);
+		const Problem *p;
+		Str body;
+
+		say(fd, request(S("/"), rows[i].length, rows[i].body));
+		assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+		p = wire_body(wire, &ctx, rows[i].max, &body);
+		assert_int_equal(p == NULL ? -1 : (int)p->code, rows[i].problem);
+		if (p == NULL)
+			assert_true(str_eq(body, rows[i].body));
+		assert_true(answer_ok());
+		shutdown(fd, SHUT_WR);
+		assert_true(holds(hear(fd), "hello"));
+		closep(&clients[0]);
+	}
+}
+
+static void
+a_body_that_does_not_come_ends_at_the_deadline(void **state)
+{
+	Buf head = head_of(S("/"), "5");
+	int64_t start_us;
+	const Problem *p;
+	Str body;
+
+	(void)state;
+	say(client(0), buf_str(&head));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	ctx.deadline = deadline_in_ms(50);
+	start_us = clock_mono_us();
+	p = wire_body(wire, &ctx, 100, &body);
+	assert_true(p != NULL && p->code == P_deadline_exceeded);
+	assert_in_range(clock_mono_us() - start_us, 40000, 140000);
+	assert_true(answer_ok());
+}
+
+static void
+a_peer_that_goes_or_errs_in_the_body_is_a_bad_request(void **state)
+{
+	static const Str rows[] = {
+		S("\1\5\0\1\0\5\0\0ab"),                    /* gone */
+		S("\1\2\0\1\0\0\0\0"),                      /* ABORT_REQUEST */
+		S("\1\11\0\0\0\20\0\0\16\0FCGI_MAX_CONNS"), /* management */
+		S("\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0"),     /* BEGIN again */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		Buf head = head_of(S("/"), "5");
+		int fd = client(0);
+		const Problem *p;
+		Str body;
+
+		buf_put(&head, rows[i]);
+		say(fd, buf_str(&head));
+		shutdown(fd, SHUT_WR);
+		assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+		p = wire_body(wire, &ctx, 100, &body);
+		assert_true(p != NULL && p->code == P_bad_request);
+		wire_answer(wire, S("Status: 400\r\n\r\n"), S(""), ctx.deadline);
+		closep(&clients[0]);
+	}
+}
+
+/* --- answers */
+
+static void
+an_answer_nobody_takes_ends_at_the_deadline(void **state)
+{
+	size_t n = MIB(4);
+	int64_t start_us;
+
+	(void)state;
+	say(client(0), request(S("/"), NULL, S("")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	start_us = clock_mono_us();
+	assert_false(wire_answer(wire, S("Status: 200\r\n\r\n"),
+	                         (Str){ arena_new(arena, char, n), n }, deadline_in_ms(100)));
+	assert_in_range(clock_mono_us() - start_us, 90000, 200000);
+}
+
+static void
+an_answer_to_one_who_left_is_known(void **state)
+{
+	(void)state;
+	say(client(0), request(S("/"), NULL, S("")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	closep(&clients[0]);
+	assert_false(answer_ok());
+}
+
+/* As web servers do: all of the request first, then the answer; a failing write is an error. */
+static int
+stubborn_client(Str bytes)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char heard[4096];
+	size_t n = 0;
+	ssize_t more;
+
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		return 1;
+	for (ssize_t sent; bytes.n > 0; bytes = str_sub(bytes, (size_t)sent, bytes.n))
+		if ((sent = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL)) <= 0)
+			return 2;
+	while (n < sizeof heard && (more = recv(fd, heard + n, sizeof heard - n, 0)) > 0)
+		n += (size_t)more;
+	return holds((Str){ heard, n }, "hello") ? 0 : 3;
+}
+
+static void
+an_early_answer_reaches_one_who_is_still_sending(void **state)
+{
+	Str bytes =
+	    request(S("/"), "3000000", (Str){ arena_new(arena, char, 3000000), 3000000 });
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0)
+		_exit(stubborn_client(bytes));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(answer_ok());
+	signal_in_ms(500);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void
+a_connection_can_go_to_another_process(void **state)
+{
+	int fd = client(0), other;
+	unsigned id;
+
+	(void)state;
+	say(fd, request(S("/"), NULL, S("")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	other = dup(wire_descriptor(wire, &id));
+	assert_int_equal(id, 1);
+	wire_forget(wire);
+	say(other, S("from the other"));
+	close(other);
+	assert_true(str_eq(hear(fd), S("from the other")));
+	say(client(1), request(S("/next"), NULL, S("")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(answer_ok());
+}
+
+/* --- who waits */
+
+static void
+a_crowd_of_silent_peers_delays_nobody(void **state)
+{
+	int64_t start_us;
+
+	(void)state;
+	for (size_t i = 0; i < CLIENTS - 1; i++)
+		client(i);
+	say(client(CLIENTS - 1), request(S("/"), NULL, S("")));
+	start_us = clock_mono_us();
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(clock_mono_us() - start_us < 150000);
+	assert_true(answer_ok());
+	assert_int_equal(wire_waiting(wire), CLIENTS - 1);
+}
+
+static void
+a_head_that_comes_slowly_is_served_before_newer_ones(void **state)
+{
+	Str bytes = request(S("/slow"), NULL, S(""));
+	int slow = client(0);
+
+	(void)state;
+	say(slow, str_sub(bytes, 0, 30));
+	say(client(1), request(S("/first"), NULL, S("")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/first")));
+	say(slow, str_sub(bytes, 30, bytes.n));
+	say(client(2), request(S("/second"), NULL, S("")));
+	assert_true(answer_ok());
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/slow")));
+	assert_true(answer_ok());
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/second")));
+	assert_true(answer_ok());
+}
+
+static void
+a_head_has_its_deadline(void **state)
+{
+	Buf head = head_of(S("/"), NULL);
+	int silent = client(0), half = client(1);
+
+	(void)state;
+	say(half, str_sub(buf_str(&head), 0, head.n - 1));
+	signal_in_ms(HEAD_MS / 2);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_false(is_closed(half));
+	signal_in_ms(HEAD_MS);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_true(is_closed(silent));
+	assert_true(is_closed(half));
+	assert_int_equal(wire_counts(wire).timed_out, 2);
+}
+
+static void
+one_who_goes_in_his_head_is_counted(void **state)
+{
+	(void)state;
+	client(0);
+	closep(&clients[0]); /* a probe: no harm in that */
+	say(client(1), S("\1\1\0\1"));
+	closep(&clients[1]);
+	signal_in_ms(50);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_counts(wire).closed, 1);
+	assert_int_equal(wire_waiting(wire), 0);
+}
+
+static void
+a_full_set_loses_its_oldest_silent_peer(void **state)
+{
+	struct rlimit limit, few;
+	WireConfig config = { .listen_fd = listener, .head_ms = 60000 };
+	Buf head = head_of(S("/"), NULL);
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = (struct rlimit){ 40, limit.rlim_max };
+	wire_close(wire);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	wire = wire_open(&config); /* half of 40 places */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	say(client(0), str_sub(buf_str(&head), 0, 30));
+	for (size_t i = 1; i < 23; i++)
+		client(i);
+	signal_in_ms(200);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_waiting(wire), 20);
+	assert_int_equal(wire_counts(wire).evicted, 3);
+	assert_false(is_closed(clients[0]));
+	for (size_t i = 1; i < 23; i++)
+		assert_int_equal(is_closed(clients[i]), i <= 3);
+}
+
+static void
+a_lack_of_descriptors_is_waited_for(void **state)
+{
+	struct rlimit limit, few;
+	int fd = client(0);
+
+	(void)state;
+	say(fd, request(S("/"), NULL, S("")));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = (struct rlimit){ (rlim_t)fd + 1, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	signal_in_ms(120);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(answer_ok());
+}
+
+/* --- signals and stopping */
+
+static void
+signals_are_open_only_while_waiting(void **state)
+{
+	sigset_t alarm_only;
+
+	(void)state;
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm_only, NULL);
+	raise(SIGALRM);
+	say(client(0), request(S("/"), NULL, S(""))); /* work does not keep it out */
+	assert_int_equal(signals, 0);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(signals, 1);
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_true(answer_ok());
+	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+}
+
+static void
+the_library_takes_no_signal(void **state)
+{
+	struct sigaction mine = { .sa_handler = on_signal }, now;
+	WireConfig config = { .listen_fd = listener, .head_ms = HEAD_MS };
+	static const int taken[] = { SIGTERM, SIGUSR1 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(taken); i++)
+		sigaction(taken[i], &mine, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	wire_close(wire);
+	wire = wire_open(&config);
+	for (size_t i = 0; i < COUNT(taken); i++) {
+		sigaction(taken[i], NULL, &now);
+		assert_true(now.sa_handler == on_signal);
+		signal(taken[i], SIG_DFL);
+	}
+	sigaction(SIGPIPE, NULL, &now);
+	assert_true(now.sa_handler == SIG_IGN);
+}
+
+static void
+stopping_takes_nobody_new_and_leaves_nobody_alone(void **state)
+{
+	Buf head = head_of(S("/begun"), NULL);
+	int begun = client(0);
+	int64_t start_us;
+	pid_t child;
+
+	(void)state;
+	client(1); /* silent */
+	say(begun, str_sub(buf_str(&head), 0, 30));
+	signal_in_ms(20);
+	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	say(client(2), request(S("/new"), NULL, S("")));
+	child = fork();
+	if (child == 0) {
+		usleep(80000);
+		say(begun, str_sub(buf_str(&head), 30, head.n));
+		_exit(0);
+	}
+	assert_int_equal(wire_next(wire, true), WIRE_REQUEST);
+	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/begun")));
+	waitpid(child, NULL, 0);
+	say(begun, S("\1\5\0\1\0\0\0\0"));
+	assert_true(answer_ok());
+	start_us = clock_mono_us();
+	assert_int_equal(wire_next(wire, true), WIRE_SIGNAL);
+	assert_true(clock_mono_us() - start_us < 50000);
+	assert_int_equal(poll(&(struct pollfd){ .fd = listener, .events = POLLIN }, 1, 0), 1);
+}
+
+#define WIRE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WIRE_TEST(a_request_is_handed_out_and_answered),
+		WIRE_TEST(heads_of_all_sizes_leave_nothing_behind),
+		WIRE_TEST(a_malformed_head_is_answered_and_the_next_is_served),
+		WIRE_TEST(a_head_that_is_too_large_is_answered_431),
+		WIRE_TEST(a_body_is_what_was_declared_or_refused),
+		WIRE_TEST(a_body_that_does_not_come_ends_at_the_deadline),
+		WIRE_TEST(a_peer_that_goes_or_errs_in_the_body_is_a_bad_request),
+		WIRE_TEST(an_answer_nobody_takes_ends_at_the_deadline),
+		WIRE_TEST(an_answer_to_one_who_left_is_known),
+		WIRE_TEST(an_early_answer_reaches_one_who_is_still_sending),
+		WIRE_TEST(a_connection_can_go_to_another_process),
+		WIRE_TEST(a_crowd_of_silent_peers_delays_nobody),
+		WIRE_TEST(a_head_that_comes_slowly_is_served_before_newer_ones),
+		WIRE_TEST(a_head_has_its_deadline),
+		WIRE_TEST(one_who_goes_in_his_head_is_counted),
+		WIRE_TEST(a_full_set_loses_its_oldest_silent_peer),
+		WIRE_TEST(a_lack_of_descriptors_is_waited_for),
+		WIRE_TEST(signals_are_open_only_while_waiting),
+		WIRE_TEST(the_library_takes_no_signal),
+		WIRE_TEST(stopping_takes_nobody_new_and_leaves_nobody_alone),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
