@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "schema/migrate.h"
+
 typedef struct Options {
-	const char *dsn, *lock, *out;
+	const char *dsn, *lock, *out, *migrations;
 	const char *includes[64];
 	size_t n_includes;
 } Options;
@@ -114,6 +116,12 @@ faults_end(const Run *run)
 static void
 server_ask(Run *run, const Options *options)
 {
+	const MigrateConfig config = {
+		.dsn = options->dsn, .dir = options->migrations, .wait_ms = 10000, .locks_ms = 5000,
+	};
+
+	if (options->migrations != NULL && migrate_up(&config) != 0)
+		exit(1);
 	qgen_connect(run, options->dsn);
 	for (size_t i = 0; i < run->n; i++) {
 		int faults = run->faults;
@@ -167,8 +175,8 @@ static const struct {
 };
 
 static const char usage[] =
-    "usage: qgen lock --dsn DSN [--role ROLE] --lock FILE QUERIES.sql...\n"
-    "       qgen check --dsn DSN [--role ROLE] --lock FILE QUERIES.sql...\n"
+    "usage: qgen lock --dsn DSN [--migrations DIR] [--role ROLE] --lock FILE QUERIES.sql...\n"
+    "       qgen check --dsn DSN [--migrations DIR] [--role ROLE] --lock FILE QUERIES.sql...\n"
     "       qgen emit --lock FILE --out BASE [--include HEADER]... QUERIES.sql...\n";
 
 static void
@@ -184,7 +192,7 @@ options_read(int argc, char **argv, Run *run, Options *options)
 	static const struct option known[] = {
 		{ "dsn", required_argument, NULL, 'd' },    { "role", required_argument, NULL, 'r' },
 		{ "lock", required_argument, NULL, 'l' },   { "out", required_argument, NULL, 'o' },
-		{ "include", required_argument, NULL, 'i' },
+		{ "include", required_argument, NULL, 'i' }, { "migrations", required_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -195,6 +203,7 @@ options_read(int argc, char **argv, Run *run, Options *options)
 		case 'r': run->role = optarg; break;
 		case 'l': options->lock = optarg; break;
 		case 'o': options->out = optarg; break;
+		case 'm': options->migrations = optarg; break;
 		case 'i':
 			CHECK(options->n_includes < COUNT(options->includes));
 			options->includes[options->n_includes++] = optarg;
