@@ -208,12 +208,18 @@ key_order(const void *left, const void *right)
 	return a->text.n == 0 ? 0 : memcmp(a->text.p, b->text.p, a->text.n);
 }
 
-/* Sorted, so that no choice of names makes it slow. */
+/* The names of the object that is closed, from the first one on. Sorted: no choice of names is slow. */
 static bool
-keys_differ(Lexer *lexer, Key *keys, size_t n)
+keys_differ(Lexer *lexer, size_t first)
 {
-	if (n > 1)
-		qsort(keys, n, sizeof *keys, key_order);
+	size_t n = lexer->n_keys - first;
+	Key *keys;
+
+	lexer->n_keys = first;
+	if (n < 2)
+		return true;
+	keys = lexer->keys + first;
+	qsort(keys, n, sizeof *keys, key_order);
 	for (size_t i = 1; i < n; i++) {
 		if (key_order(&keys[i - 1], &keys[i]) == 0) {
 			lexer->at = MAX(keys[i - 1].at, keys[i].at);
@@ -227,11 +233,9 @@ static bool
 nest_close(Lexer *lexer)
 {
 	const Nest *nest = &lexer->nests[--lexer->depth];
-	size_t first = nest->first_key, n = lexer->n_keys - first;
 
 	lexer->at++;
-	lexer->n_keys = first;
-	return !nest->object || keys_differ(lexer, lexer->keys + first, n);
+	return !nest->object || keys_differ(lexer, nest->first_key);
 }
 
 static bool
