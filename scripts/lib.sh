@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 #
 # What the scripts share: finding programs, building, a state directory, processes that can be stopped.
-# Sourced with `top` set to the checkout's directory.
+# Sourced with `top` set to the checkout's directory; other variables of the caller are named where needed.
+# shellcheck disable=SC2154
 
 die() {
 	printf '%s: %s\n' "${0##*/}" "$1" >&2
@@ -14,25 +15,25 @@ note() {
 
 # --- Debian packages, by what they are for
 
-packages_build="build-essential autoconf automake autoconf-archive pkg-config libfcgi-dev libpq-dev
-	libjson-c-dev libjwt-dev libcrypt-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
-packages_run="postgresql"
-packages_lighttpd="lighttpd"
-packages_apache="apache2-bin"
-packages_nginx="nginx-light"
-packages_demo="curl python3"
-packages_test="spawn-fcgi clang libclang-rt-14-dev clang-format valgrind curl jq git wrk
-	python3 python3-pytest python3-psycopg python3-jwt python3-jsonschema python3-requests
-	shellcheck mandoc"
+declare -A packages=(
+	[build]="build-essential autoconf automake autoconf-archive pkg-config libfcgi-dev libpq-dev
+		libjson-c-dev libjwt-dev libcrypt-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
+	[run]=postgresql
+	[lighttpd]=lighttpd
+	[apache]=apache2-bin
+	[nginx]=nginx-light
+	[demo]="curl python3"
+	[test]="spawn-fcgi clang libclang-rt-14-dev clang-format valgrind curl jq git wrk shellcheck mandoc
+		python3 python3-pytest python3-psycopg python3-jwt python3-jsonschema python3-requests"
+)
 
 # Install what is missing of the named groups; as another user than root, say what to install.
 # No service is started by it: what these scripts need runs privately.
 packages_need() {
-	local group list missing=() package policy=/usr/sbin/policy-rc.d
+	local group missing=() package policy=/usr/sbin/policy-rc.d
 	command -v dpkg-query >/dev/null || return 0
 	for group; do
-		list=packages_$group
-		for package in ${!list}; do
+		for package in ${packages[$group]}; do
 			[[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *' installed' ]] ||
 				missing+=("$package")
 		done
@@ -151,12 +152,11 @@ as_user() {
 # of the process, so that another that has the number later is never taken for ours.
 
 process_start() {
-	local stat
+	local stat fields
 	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-	stat=${stat##*) }
-	[[ $stat != Z* ]] || return 1
-	set -- $stat
-	printf '%s\n' "${20}"
+	read -ra fields <<<"${stat##*) }" # from the third on: state is 0, starttime 19
+	[[ ${fields[0]} != Z ]] || return 1
+	printf '%s\n' "${fields[19]}"
 }
 
 # pid of a process of ours that is alive, by its name.
@@ -226,7 +226,7 @@ env_value() {
 http_status() {
 	local line='' fd
 	if { exec {fd}<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null; then
-		printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$2" >&"$fd" 2>/dev/null || true
+		printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$2" >&"$fd" || true
 		IFS= read -r -t 15 line <&"$fd" || true
 		exec {fd}>&-
 	fi
