@@ -1,11 +1,17 @@
 -- Models behind inference servers.
 
--- What a caller with these permissions may use.
--- model_list(permissions text[]) :many gives ModelSummary
-SELECT name, kind, status, timeout_ms, daily_quota, inputs, outputs
+-- A page in the order of names, after one of them. permissions: those of a caller who may not write
+-- models, and sees what is active and his to use; a writer sees all.
+-- model_list(after text?, permissions text[]?, count bigint) :many gives InferModel
+SELECT name, kind, endpoints, upstream_name, upstream_version, timeout_ms, max_attempts, max_concurrency,
+	daily_quota, cache_ttl_s, permission, status, inputs, outputs, retry_on_timeout, credential, version,
+	created_at, updated_at
 FROM models
-WHERE status = 'active' AND permission = ANY (:permissions)
-ORDER BY name;
+WHERE true
+	/*? after */ AND name > :after /*?*/
+	/*? permissions */ AND status = 'active' AND permission = ANY (:permissions) /*?*/
+ORDER BY name
+LIMIT :count;
 
 -- model_get(name text) :one else not_found gives InferModel
 SELECT name, kind, endpoints, upstream_name, upstream_version, timeout_ms, max_attempts, max_concurrency,
