@@ -164,14 +164,16 @@ put_name(LogLine *line, const char *name)
 	return (size_t)n + 24 <= room(line) && put(line, text, (size_t)n);
 }
 
-/* Text values that need no quotes: words. */
+/* Does a value need no quotes in text: printable ASCII without blanks, and no part of a pair? */
 static bool
 is_word(Str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] == '=' || s.p[i] == 0x7F || s.p[i] == '"' ||
-		    s.p[i] == '\\')
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c <= ' ' || c >= 0x7F || c == '=' || c == '"' || c == '\\')
 			return false;
+	}
 	return s.n > 0;
 }
 

@@ -1,0 +1,161 @@
+/* Commands to the running server: status, reload, drain. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "common/board.h"
+#include "common/json.h"
+#include "fcgi/ctl.h"
+#include "fcgi/queue.h"
+#include "fcgi/report.h"
+#include "fcgi/status.h"
+
+enum { GLANCE_NS = 20000000, SLACK_MS = 2000 };
+
+static const size_t text_ceiling = MIB(16);
+
+/* The board of a server that runs; NULL after saying why not, with the exit status. */
+static const Board *
+board_of(const Settings *settings, int *status)
+{
+	const Board *board = board_attach(settings->run_dir);
+	Instant started;
+
+	*status = EX_UNAVAILABLE;
+	if (board == NULL && errno != ENOENT) {
+		*status = errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+		fprintf(stderr, "posternctl: the board in %s: %s\n", settings->run_dir,
+		        strerror(errno));
+		return NULL;
+	}
+	if (board != NULL && board_parent(board, &started) != 0)
+		return board;
+	fprintf(stderr, "posternctl: no server runs in %s\n", settings->run_dir);
+	board_close(board);
+	return NULL;
+}
+
+int
+ctl_status(int argc, char **argv, const Settings *settings)
+{
+	CLEANUP(arena_closep) Arena *arena = arena_open(text_ceiling);
+	bool json = ctl_flag(&argc, argv, "--json");
+	Buf out = { .arena = arena };
+	const Board *board;
+	Status status;
+	int failed;
+
+	if (!ctl_no_more(argc, argv))
+		return EX_USAGE;
+	board = board_of(settings, &failed);
+	if (board == NULL)
+		return failed;
+	status_fill(arena, board, &status);
+	status.listen_queue = -1; /* the socket is the server's */
+	board_close(board);
+	if (json)
+		json_write(&out, &Status_model, &status);
+	else
+		report_status(&out, &status);
+	if (json)
+		buf_byte(&out, '\n');
+	return ctl_print(buf_str(&out));
+}
+
+static bool
+signal_send(int pid, int number)
+{
+	if (kill(pid, number) == 0)
+		return true;
+	fprintf(stderr, "posternctl: process %d: %s\n", pid, strerror(errno));
+	return false;
+}
+
+static void
+glance(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = GLANCE_NS }, NULL);
+}
+
+/* Wait until the server says how its reload ended. */
+static int
+reload_wait(const Board *board, uint64_t before, Deadline deadline)
+{
+	BoardReload now;
+	Instant started;
+
+	for (;; glance()) {
+		board_reload(board, &now);
+		if (now.count != before)
+			break;
+		if (board_parent(board, &started) == 0) {
+			fputs("posternctl: the server has ended\n", stderr);
+			return EX_UNAVAILABLE;
+		}
+		if (deadline_passed(deadline)) {
+			fputs("posternctl: the server has not answered; its log says why\n",
+			      stderr);
+			return EX_TEMPFAIL;
+		}
+	}
+	if (!now.good) {
+		fprintf(stderr, "%s\n", now.words);
+		return EX_CONFIG;
+	}
+	if (now.words[0] != '\0')
+		fprintf(stderr, "these need a restart: %s\n", now.words);
+	printf("generation %u serves\n", board_generation(board));
+	return EX_OK;
+}
+
+int
+ctl_reload(int argc, char **argv, const Settings *settings)
+{
+	int64_t most_ms =
+	    settings->pool_request_deadline_ms + settings->pool_hard_limit_ms + SLACK_MS;
+	const Board *board;
+	BoardReload before;
+	Instant started;
+	int status;
+
+	if (!ctl_no_more(argc, argv))
+		return EX_USAGE;
+	board = board_of(settings, &status);
+	if (board == NULL)
+		return status;
+	board_reload(board, &before);
+	status = EX_NOPERM;
+	if (signal_send(board_parent(board, &started), SIGHUP))
+		status = reload_wait(board, before.count, deadline_in_ms(most_ms));
+	board_close(board);
+	return status;
+}
+
+int
+ctl_drain(int argc, char **argv, const Settings *settings)
+{
+	const Board *board;
+	Deadline deadline = deadline_in_ms(settings->pool_drain_ms + SLACK_MS);
+	Instant started;
+	int status;
+
+	if (!ctl_no_more(argc, argv))
+		return EX_USAGE;
+	board = board_of(settings, &status);
+	if (board == NULL)
+		return status;
+	status = EX_NOPERM;
+	if (signal_send(board_parent(board, &started), SIGTERM)) {
+		while (board_parent(board, &started) != 0 && !deadline_passed(deadline))
+			glance();
+		status = board_parent(board, &started) == 0 ? EX_OK : EX_TEMPFAIL;
+	}
+	if (status == EX_TEMPFAIL)
+		fputs("posternctl: the server has not ended; its log says why\n", stderr);
+	board_close(board);
+	return status;
+}
