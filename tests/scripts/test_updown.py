@@ -149,7 +149,7 @@ def test_no_root_is_needed():
         subprocess.run(
             ["make", "-s", "-C", build, "install", f"prefix={copy}/inst"], check=True, capture_output=True
         )
-        (copy / "Makefile").write_text("all:\ninstall:\n\tcp -r ../copy/inst $(prefix)\n")
+        (copy / "Makefile").write_text('all:\ninstall:\n\tcp -r inst/. "$(prefix)"\n')
         (copy / "configure").touch(0o755)
         (copy / "config.status").touch(0o755)
         os.chmod(outer, 0o755)
