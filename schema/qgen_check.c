@@ -66,22 +66,28 @@ param_at(const Query *query, Str name)
 	return query->body;
 }
 
-/* The same of a result column: its alias in quotes, else as a word; the statement's begin when neither is there. */
+/*
+ * The same of a result column: its alias, else its name: the first in a SELECT, the last where columns
+ * stand before their RETURNING; the statement's begin when it is not there at all.
+ */
 static size_t
 column_at(Run *run, const Query *query, Str name)
 {
-	Str marked = str_print(run->arena, "\"%.*s", STR_ARG(name));
+	Str marked = str_print(run->arena, "\"%.*s", STR_ARG(name)), before = STR_NONE;
+	bool selects = query->n_pieces > 0 && str_eq_nocase(query->pieces[0].text, S("select"));
 	size_t found = query->body;
 
 	for (size_t i = 0; i < query->n_pieces; i++) {
-		Str text = query->pieces[i].text;
+		const Piece *piece = &query->pieces[i];
 
-		if (query->pieces[i].kind != PIECE_TEXT)
+		if (piece->kind != PIECE_TEXT || str_eq(piece->text, S(" ")))
 			continue;
-		if (str_starts(text, marked) && text.n <= marked.n + 2)
-			return query->pieces[i].at;
-		if (str_eq(text, name))
-			found = query->pieces[i].at;
+		if ((str_starts(piece->text, marked) && piece->text.n <= marked.n + 2) ||
+		    (str_eq(piece->text, name) && str_eq_nocase(before, S("as"))))
+			return piece->at;
+		if (str_eq(piece->text, name) && !(selects && found != query->body))
+			found = piece->at;
+		before = piece->text;
 	}
 	return found;
 }
@@ -197,7 +203,8 @@ qgen_check(Run *run, const Query *query)
 	params_check(run, query);
 	for (size_t i = 0; i < query->n_rules; i++)
 		rule_check(run, query, &query->rules[i]);
-	if (query->promise == PROMISE_EXEC || (query->gives_model == NULL && query->gives_type == NULL))
+	if (query->promise == PROMISE_EXEC || query->said->n_columns == 0 ||
+	    (query->gives_model == NULL && query->gives_type == NULL))
 		return;
 	for (size_t i = 0; i < query->said->n_columns; i++)
 		column_check(run, query, i);

@@ -1,0 +1,2 @@
+-- x() :exec takes Item
+UPDATE item SET amount = :price WHERE id = :id;

@@ -1,0 +1,2 @@
+-- x() :many gives Shaded
+SELECT colour FROM item;

@@ -1,0 +1,2 @@
+-- x() :many
+SELECT id FROM item;

@@ -1,0 +1,2 @@
+-- x() :many gives text
+SELECT name, code FROM item;

@@ -1,0 +1,4 @@
+-- x() :many gives Named
+
+-- y() :many gives Named
+SELECT id, name FROM item;

@@ -1,0 +1,2 @@
+-- x() gives Named
+SELECT id, name FROM item;

@@ -1,0 +1,4 @@
+-- x() :many gives Named
+SELECT id,
+	note AS name
+FROM item;

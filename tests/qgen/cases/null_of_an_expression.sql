@@ -1,0 +1,2 @@
+-- x() :one gives bigint
+SELECT count(*) AS n FROM item;

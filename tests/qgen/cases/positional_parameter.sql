@@ -1,0 +1,2 @@
+-- x() :many gives Named
+SELECT id, name FROM item WHERE id = $1;

@@ -1,0 +1,2 @@
+-- x(id uuid) :one gives Named
+DELETE FROM item WHERE id = :id;

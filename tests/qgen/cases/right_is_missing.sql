@@ -1,0 +1,2 @@
+-- x(id int) :exec
+DELETE FROM c WHERE id = :id;

@@ -1,0 +1,2 @@
+-- x(id uuid) :exec
+DELETE FROM item WHERE id = :id RETURNING id;

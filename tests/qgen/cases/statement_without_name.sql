@@ -1,0 +1,2 @@
+-- all items
+SELECT id, name FROM item;

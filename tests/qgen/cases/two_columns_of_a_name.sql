@@ -1,0 +1,4 @@
+-- x() :many gives Named
+SELECT id, code AS name,
+	name
+FROM item;

@@ -1,0 +1,3 @@
+-- x() :many gives Named
+SELECT id, name FROM item;
+DELETE FROM item;

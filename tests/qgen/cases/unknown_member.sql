@@ -1,0 +1,4 @@
+-- x() :many gives Named
+SELECT id,
+	name AS title
+FROM item;

@@ -1,0 +1,2 @@
+-- x() :many gives text
+SELECT exact FROM item;

@@ -1,0 +1,4 @@
+-- x() :many gives Named
+SELECT
+	id AS name, name AS id
+FROM item;
