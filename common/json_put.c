@@ -71,6 +71,23 @@ json_put_str(Buf *out, Str text)
 }
 
 void
+json_put_next(Buf *out)
+{
+	char last = out->n == 0 ? '[' : out->p[out->n - 1];
+
+	if (last != '{' && last != '[' && last != ':')
+		buf_byte(out, ',');
+}
+
+void
+json_put_key(Buf *out, const char *name)
+{
+	json_put_next(out);
+	json_put_str(out, str_of(name));
+	buf_byte(out, ':');
+}
+
+void
 json_put_num(Buf *out, double v)
 {
 	char text[32];

@@ -5,6 +5,12 @@
 #include "common/clock.h"
 #include "common/uuid.h"
 
+/* A comma, unless an array or object has just begun or a name stands there: call it before each item. */
+void json_put_next(Buf *out);
+
+/* The next member's name and colon, with the comma before it. */
+void json_put_key(Buf *out, const char *name);
+
 /* Quoted and escaped; each byte of bad UTF-8 becomes U+FFFD. */
 void json_put_str(Buf *out, Str text);
 
