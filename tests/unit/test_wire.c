@@ -393,6 +393,34 @@ an_answer_nobody_takes_ends_at_the_deadline(void **state)
 	assert_in_range(clock_mono_us() - start_us, 90000, 200000);
 }
 
+/* Each part is taken before it would be late, but not all of them together. */
+static void
+an_answer_taken_in_sips_ends_at_the_deadline(void **state)
+{
+	size_t n = MIB(4);
+	int fd = client(0);
+	int64_t start_us;
+	pid_t child;
+
+	(void)state;
+	say(fd, request(S("/"), NULL, S("")));
+	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	child = fork();
+	if (child == 0) {
+		char sip[8192];
+
+		while (recv(fd, sip, sizeof sip, 0) > 0)
+			usleep(60000);
+		_exit(0);
+	}
+	start_us = clock_mono_us();
+	assert_false(wire_answer(wire, S("Status: 200\r\n\r\n"),
+	                         (Str){ arena_new(arena, char, n), n }, deadline_in_ms(100)));
+	assert_in_range(clock_mono_us() - start_us, 90000, 200000);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 static void
 an_answer_to_one_who_left_is_known(void **state)
 {
@@ -562,10 +590,13 @@ a_full_set_loses_its_oldest_silent_peer(void **state)
 static void
 a_lack_of_descriptors_is_waited_for(void **state)
 {
+	const char *preload = getenv("LD_PRELOAD");
 	struct rlimit limit, few;
 	int fd = client(0);
 
 	(void)state;
+	if (preload != NULL && strstr(preload, "vgpreload") != NULL)
+		skip(); /* valgrind's accept takes the connection and closes it */
 	say(fd, request(S("/"), NULL, S("")));
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	few = (struct rlimit){ (rlim_t)fd + 1, limit.rlim_max };
@@ -665,6 +696,7 @@ main(void)
 		WIRE_TEST(a_body_that_does_not_come_ends_at_the_deadline),
 		WIRE_TEST(a_peer_that_goes_or_errs_in_the_body_is_a_bad_request),
 		WIRE_TEST(an_answer_nobody_takes_ends_at_the_deadline),
+		WIRE_TEST(an_answer_taken_in_sips_ends_at_the_deadline),
 		WIRE_TEST(an_answer_to_one_who_left_is_known),
 		WIRE_TEST(an_early_answer_reaches_one_who_is_still_sending),
 		WIRE_TEST(a_connection_can_go_to_another_process),
