@@ -272,6 +272,18 @@ board_socket_is(const Board *board, uint64_t device, uint64_t inode)
 }
 
 void
+board_queue_set(Board *board, int length)
+{
+	PUT(board->queue, length);
+}
+
+int
+board_queue(const Board *board)
+{
+	return GET(board->queue);
+}
+
+void
 board_reload_set(Board *board, bool good, const char *words)
 {
 	write_begin(&board->reload_seq);
@@ -319,6 +331,16 @@ board_request_start(Board *board, int slot_number, const char *request_id, Deadl
 	PUT(slot->route, -1);
 	PUT(slot->deadline_us, deadline.at_us);
 	words_store(slot->request_id, BOARD_ID_WORDS, request_id);
+	write_end(&slot->seq);
+}
+
+void
+board_request_deadline(Board *board, int slot_number, Deadline deadline)
+{
+	BoardSlot *slot = slot_of(board, slot_number);
+
+	write_begin(&slot->seq);
+	PUT(slot->deadline_us, deadline.at_us);
 	write_end(&slot->seq);
 }
 

@@ -73,6 +73,10 @@ bool board_draining(const Board *board);
 void board_socket_set(Board *board, uint64_t device, uint64_t inode);
 bool board_socket_is(const Board *board, uint64_t device, uint64_t inode);
 
+/* Connections that wait to be accepted, as the parent saw it lately; -1: not known. */
+void board_queue_set(Board *board, int length);
+int board_queue(const Board *board);
+
 /* How a reload ended. words: why it was refused, or what it left as it was; cut at 511 bytes. */
 void board_reload_set(Board *board, bool good, const char *words);
 
@@ -81,6 +85,8 @@ void board_state_set(Board *board, int slot, WorkerState state);
 /* busy with this from now on; deadline: past it plus the hard limit the parent kills the worker */
 void board_request_start(Board *board, int slot, const char *request_id, Deadline deadline);
 void board_request_route(Board *board, int slot, int route);
+/* it may take until then: a model has a time of its own */
+void board_request_deadline(Board *board, int slot, Deadline deadline);
 /* route -1: none was found, which counts at BOARD_ROUTES - 1. us: how long it took */
 void board_request_end(Board *board, int slot, int route, int status, int64_t us);
 /* The counters alone, for an answer that belongs to no slot. */

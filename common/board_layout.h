@@ -44,6 +44,7 @@ struct Board {
 	_Atomic uint64_t parent_start;
 	_Atomic int64_t parent_since_us;
 	_Atomic uint32_t generation;
+	_Atomic int32_t queue;
 	_Atomic bool draining;
 	_Atomic uint64_t socket_device, socket_inode, routes;
 	_Atomic uint32_t reload_seq;

@@ -10,7 +10,6 @@
 #include "common/board.h"
 #include "common/json.h"
 #include "fcgi/ctl.h"
-#include "fcgi/queue.h"
 #include "fcgi/report.h"
 #include "fcgi/status.h"
 
@@ -55,7 +54,6 @@ ctl_status(int argc, char **argv, const Settings *settings)
 	if (board == NULL)
 		return failed;
 	status_fill(arena, board, &status);
-	status.listen_queue = -1; /* the socket is the server's */
 	board_close(board);
 	if (json)
 		json_write(&out, &Status_model, &status);

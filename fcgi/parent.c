@@ -12,6 +12,7 @@
 #include "common/settings.h"
 #include "fcgi/notify.h"
 #include "fcgi/pool.h"
+#include "fcgi/queue.h"
 #include "fcgi/req.h"
 #include "fcgi/signals.h"
 #include "fcgi/title.h"
@@ -205,6 +206,7 @@ sweep_step(Parent *parent)
 	parent->sweep = deadline_in_ms(SWEEP_MS);
 	orphans_end(parent);
 	board_sweep(parent->board);
+	board_queue_set(parent->board, queue_length(parent->listener.fd));
 	board_count_add(parent->board, COUNT_LOG_DROPPED, dropped - parent->dropped);
 	parent->dropped = dropped;
 }

@@ -41,6 +41,7 @@ status_fill(Arena *arena, const Board *board, Status *out)
 		.version = S(PACKAGE_VERSION),
 		.workers = { rows, n },
 		.lanes = { lanes, LANES },
+		.listen_queue = board_queue(board),
 	};
 	out->pid = board_parent(board, &out->started_at);
 }

@@ -5,5 +5,5 @@
 #include "common/board.h"
 #include "fcgi/api/ops.h"
 
-/* All but listen_queue, which only holders of the socket can tell. Texts live in the arena. */
+/* Texts live in the arena. listen_queue is a second old at most. */
 void status_fill(Arena *arena, const Board *board, Status *out);

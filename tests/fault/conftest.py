@@ -1,0 +1,24 @@
+"""Servers of the tests of processes."""
+
+import pytest
+from server import Server
+
+
+@pytest.fixture()
+def serve():
+    """Make servers: serve({"pool.workers": 2}); all are closed when the test ends."""
+    running = []
+
+    def make(sets=None, **more):
+        running.append(Server(sets, **more))
+        return running[-1]
+
+    yield make
+    for one in running:
+        one.close()
+
+
+@pytest.fixture()
+def server(serve):
+    """One server with four workers."""
+    return serve()
