@@ -288,6 +288,26 @@ key_text(Arena *arena, const Key *key)
 	return (Str){ kept, (size_t)n };
 }
 
+Str
+key_public_text(Arena *arena, const Key *key)
+{
+	BIO *bio = NULL;
+	char *text = NULL;
+	long n = 0;
+	Str kept;
+
+	if (key->alg == KEY_HS256)
+		return STR_NONE;
+	bio = BIO_new(BIO_s_mem());
+	CHECK(bio != NULL);
+	CHECK(PEM_write_bio_PUBKEY(bio, key->pkey) == 1);
+	n = BIO_get_mem_data(bio, &text);
+	CHECK(n > 0);
+	kept = str_keep(arena, (Str){ text, (size_t)n });
+	BIO_free(bio);
+	return kept;
+}
+
 /* "name":"base64url of the number", padded to width bytes (0: as long as it is). */
 static void
 member_put(Buf *out, const Key *key, const char *name, const char *param, int width)

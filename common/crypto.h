@@ -52,6 +52,9 @@ KeyAlg key_alg(const Key *key);
 /* The text that key_read() takes, in memory that is wiped with the arena. */
 Str key_text(Arena *arena, const Key *key);
 
+/* Its public half as PEM; none for HS256. */
+Str key_public_text(Arena *arena, const Key *key);
+
 /*
  * The members of its public JWK (RFC 7517, RFC 7518 section 6), without braces:
  * "crv":"P-256","kty":"EC","x":"...","y":"...". False for HS256, which has nothing public.

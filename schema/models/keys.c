@@ -7,7 +7,8 @@ MODEL(SigningKey,
 	FIELD(SigningKey, private_pem, .secret = true),
 	FIELD(SigningKey, public_pem),
 	FIELD(SigningKey, created_at),
-	FIELD(SigningKey, retired_at));
+	FIELD(SigningKey, retired_at),
+	FIELD(SigningKey, settled));
 
 MODEL(SigningKeyNew,
 	FIELD(SigningKeyNew, kid),

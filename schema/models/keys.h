@@ -9,6 +9,7 @@ typedef struct SigningKey {
 	OptStr public_pem;
 	Instant created_at;
 	OptTime retired_at;        /* signs no more from here on */
+	bool settled;              /* old enough to sign: everybody can know it */
 } SigningKey;
 MODEL_OF(SigningKey);
 

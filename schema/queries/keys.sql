@@ -1,8 +1,10 @@
 -- Keys that sign. A key that was retired verifies for as long as what it signed may live.
 
--- Newest first: the first one that is not retired signs.
+-- Newest first. A key signs when it is settled, so that no worker meets a token of a key that it could
+-- not have read yet: those who verify read anew what is older than 200 ms before they refuse a kid.
 -- signing_key_list(keep_s bigint) :many gives SigningKey
-SELECT kid, alg, private_pem, public_pem, created_at, retired_at
+SELECT kid, alg, private_pem, public_pem, created_at, retired_at,
+	created_at <= now() - interval '300 ms' AS "settled!"
 FROM signing_keys
 WHERE retired_at IS NULL OR retired_at > now() - :keep_s::bigint * interval '1 second'
 ORDER BY created_at DESC, kid;

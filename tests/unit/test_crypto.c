@@ -137,6 +137,11 @@ a_public_key_is_shown_as_rfc_7517_has_it(void **state)
 	             "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"");
 
 	assert_non_null(key);
+	assert_true(str_eq(key_public_text(*state, key),
+	                   S("-----BEGIN PUBLIC KEY-----\n"
+	                     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n"
+	                     "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"
+	                     "-----END PUBLIC KEY-----\n")));
 	assert_true(key_public(&members, key));
 	assert_true(str_eq(buf_str(&members), want));
 	assert_true(str_eq(key_thumbprint(*state, key),
@@ -152,6 +157,7 @@ a_secret_shows_nothing_public_but_has_a_name(void **state)
 
 	assert_false(key_public(&members, key));
 	assert_int_equal(members.n, 0);
+	assert_null(key_public_text(*state, key).p);
 	assert_int_equal(key_thumbprint(*state, key).n, 43);
 	key_close(key);
 }
