@@ -119,9 +119,9 @@ static void *
 large_take(Arena *arena, size_t size, size_t align)
 {
 	Block *block = vec_push(&arena->large, sizeof *block);
-	size_t whole = (MAX(size, (size_t)1) + align - 1) / align * align;
+	size_t edge = MAX(align, sizeof(void *));
 
-	block->p = aligned_alloc(MAX(align, sizeof(void *)), MAX(whole, sizeof(void *)));
+	block->p = aligned_alloc(edge, (MAX(size, (size_t)1) + edge - 1) / edge * edge);
 	CHECK(block->p != NULL);
 	block->size = size;
 	memset(block->p, 0, size);

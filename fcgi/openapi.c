@@ -84,7 +84,8 @@ static bool
 body_is_required(const Route *route)
 {
 	for (size_t i = 0; i < route->takes->n; i++)
-		if (route->takes->fields[i].from == FROM_BODY && route->takes->fields[i].required)
+		if (route->takes->fields[i].from == FROM_BODY &&
+		    route->takes->fields[i].required)
 			return true;
 	return route->reads != NULL;
 }
@@ -112,8 +113,9 @@ route_problems(const Route *route, bool listed[PROBLEM_CODES])
 {
 	/* a token is looked at, and its session asked for, wherever one is sent */
 	static const ProblemCode always[] = {
-		P_bad_request, P_invalid_parameter, P_token_invalid, P_token_expired, P_session_revoked,
-		P_not_acceptable, P_body_too_large, P_internal, P_unavailable, P_overloaded, P_deadline_exceeded,
+		P_bad_request,     P_invalid_parameter, P_token_invalid,  P_token_expired,
+		P_session_revoked, P_not_acceptable,    P_body_too_large, P_head_too_large,
+		P_internal,        P_unavailable,       P_overloaded,     P_deadline_exceeded,
 	};
 	bool guarded = route->who != anyone;
 
@@ -137,7 +139,10 @@ static void
 param_put(Buf *out, const Uses *uses, const Field *field)
 {
 	static const char *const places[] = {
-		[FROM_BODY] = "", [FROM_PATH] = "path", [FROM_QUERY] = "query", [FROM_HEADER] = "header",
+		[FROM_BODY] = "",
+		[FROM_PATH] = "path",
+		[FROM_QUERY] = "query",
+		[FROM_HEADER] = "header",
 	};
 
 	json_put_next(out);
@@ -179,7 +184,8 @@ params_put(Buf *out, const Uses *uses, const Route *route)
 		header_param_put(out, "If-Match", own_problem(route, P_precondition_required),
 		                 "the ETag that was read last; another version is 412");
 	if (route->method == GET && has_version(route))
-		header_param_put(out, "If-None-Match", false, "an ETag that is at hand; the same version is 304");
+		header_param_put(out, "If-None-Match", false,
+		                 "an ETag that is at hand; the same version is 304");
 	buf_byte(out, ']');
 }
 
@@ -215,7 +221,8 @@ body_put(Buf *out, const Uses *uses, const Route *route)
 	open_put(out, "requestBody", '{');
 	json_put_key(out, "required");
 	json_put_bool(out, body_is_required(route));
-	content_put(out, uses, route->body_types != NULL ? route->body_types : json_type, body_model(route), SIDE_IN);
+	content_put(out, uses, route->body_types != NULL ? route->body_types : json_type,
+	            body_model(route), SIDE_IN);
 	buf_byte(out, '}');
 }
 
@@ -245,7 +252,8 @@ success_put(Buf *out, const Uses *uses, const Route *route, int status, const ch
 		header_ref_put(out, "Link");
 	buf_byte(out, '}');
 	if (status != 204 && status != 304)
-		content_put(out, uses, route->media != NULL ? route->media : json_type, route->gives, SIDE_OUT);
+		content_put(out, uses, route->media != NULL ? route->media : json_type,
+		            route->gives, SIDE_OUT);
 	buf_byte(out, '}');
 }
 
@@ -253,14 +261,21 @@ success_put(Buf *out, const Uses *uses, const Route *route, int status, const ch
 static void
 successes_put(Buf *out, const Uses *uses, const Route *route)
 {
-	static const struct { int status; const char *about; } words[] = {
-		{ 200, "Done" }, { 201, "Made" }, { 202, "Accepted" }, { 204, "Done; there is no body" },
+	static const struct {
+		int status;
+		const char *about;
+	} words[] = {
+		{ 200, "Done" },
+		{ 201, "Made" },
+		{ 202, "Accepted" },
+		{ 204, "Done; there is no body" },
 		{ 304, "Not changed since" },
 	};
 
 	for (size_t i = 0; i < COUNT(words); i++) {
 		bool made = route->method == PUT && words[i].status == 201;
-		bool same = route->method == GET && words[i].status == 304 && has_version(route);
+		bool same =
+		    route->method == GET && words[i].status == 304 && has_version(route);
 
 		if (words[i].status == route->status || made || same)
 			success_put(out, uses, route, words[i].status, words[i].about);
@@ -319,7 +334,8 @@ static void
 security_put(Buf *out, const Route *route)
 {
 	bool open = route->who == anyone || route->who == ops;
-	const char *permission = route->who == ops ? permission_names[ops_read] : permission_names[route->who];
+	const char *permission =
+	    route->who == ops ? permission_names[ops_read] : permission_names[route->who];
 
 	json_put_key(out, "security");
 	buf_puts(out, open ? "[{},{\"bearer\":[]}]" : "[{\"bearer\":[]}]");
@@ -362,8 +378,10 @@ paths_put(Buf *out, const Uses *uses)
 		if (same_path_before(i))
 			continue;
 		open_put(out, routes[i].path, '{');
-		buf_puts(out, "\"parameters\":[{\"$ref\":\"#/components/parameters/Accept-Language\"},"
-		              "{\"$ref\":\"#/components/parameters/X-Request-Id\"}]");
+		buf_puts(
+		    out,
+		    "\"parameters\":[{\"$ref\":\"#/components/parameters/Accept-Language\"},"
+		    "{\"$ref\":\"#/components/parameters/X-Request-Id\"}]");
 		for (size_t k = i; k < route_count; k++)
 			if (strcmp(routes[k].path, routes[i].path) == 0)
 				operation_put(out, uses, &routes[k]);
@@ -424,29 +442,41 @@ field_codes_put(Buf *out)
 static void
 problem_schemas_put(Buf *out)
 {
-	buf_puts(out,
-	         "\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"properties\":{"
-	         "\"type\":{\"type\":\"string\",\"format\":\"uri-reference\",\"description\":\"explains the code\"},"
-	         "\"title\":{\"type\":\"string\",\"description\":\"in the language of Content-Language\"},"
-	         "\"status\":{\"type\":\"integer\",\"minimum\":400,\"maximum\":599},"
-	         "\"detail\":{\"type\":\"string\",\"description\":\"in the language of Content-Language\"},"
-	         "\"code\":{\"type\":\"string\",\"description\":\"never changes, never localised\",\"enum\":");
+	buf_puts(
+	    out,
+	    "\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"properties\":{"
+	    "\"type\":{\"type\":\"string\",\"format\":\"uri-reference\",\"description\":"
+	    "\"explains the code\"},"
+	    "\"title\":{\"type\":\"string\",\"description\":\"in the language of "
+	    "Content-Language\"},"
+	    "\"status\":{\"type\":\"integer\",\"minimum\":400,\"maximum\":599},"
+	    "\"detail\":{\"type\":\"string\",\"description\":\"in the language of "
+	    "Content-Language\"},"
+	    "\"code\":{\"type\":\"string\",\"description\":\"never changes, never "
+	    "localised\",\"enum\":");
 	problem_codes_put(out);
 	buf_print(out,
-	          "},\"instance\":{\"type\":\"string\",\"format\":\"uri\",\"description\":\"the request\"},"
-	          "\"errors\":{\"type\":\"array\",\"maxItems\":%d,\"description\":\"what is wrong with each field; empty"
-	          " when no field is to blame\",\"items\":{\"$ref\":\"#/components/schemas/FieldError\"}}},"
-	          "\"required\":[\"type\",\"title\",\"status\",\"detail\",\"code\",\"instance\",\"errors\"],"
+	          "},\"instance\":{\"type\":\"string\",\"format\":\"uri\",\"description\":"
+	          "\"the request\"},"
+	          "\"errors\":{\"type\":\"array\",\"maxItems\":%d,\"description\":\"what is "
+	          "wrong with each field; empty"
+	          " when no field is to "
+	          "blame\",\"items\":{\"$ref\":\"#/components/schemas/FieldError\"}}},"
+	          "\"required\":[\"type\",\"title\",\"status\",\"detail\",\"code\","
+	          "\"instance\",\"errors\"],"
 	          "\"additionalProperties\":false},",
 	          FIELD_ERRORS_MAX);
-	buf_puts(out,
-	         "\"FieldError\":{\"type\":\"object\",\"properties\":{"
-	         "\"pointer\":{\"type\":\"string\",\"format\":\"json-pointer\",\"description\":\"RFC 6901, into the body;"
-	         " of a parameter its name\"},"
-	         "\"code\":{\"type\":\"string\",\"enum\":");
+	buf_puts(out, "\"FieldError\":{\"type\":\"object\",\"properties\":{"
+	              "\"pointer\":{\"type\":\"string\",\"format\":\"json-pointer\","
+	              "\"description\":\"RFC 6901, into the body;"
+	              " of a parameter its name\"},"
+	              "\"code\":{\"type\":\"string\",\"enum\":");
 	field_codes_put(out);
-	buf_puts(out, "},\"detail\":{\"type\":\"string\",\"description\":\"in the language of Content-Language\"}},"
-	              "\"required\":[\"pointer\",\"code\",\"detail\"],\"additionalProperties\":false}");
+	buf_puts(
+	    out,
+	    "},\"detail\":{\"type\":\"string\",\"description\":\"in the language of "
+	    "Content-Language\"}},"
+	    "\"required\":[\"pointer\",\"code\",\"detail\"],\"additionalProperties\":false}");
 }
 
 static const struct {
@@ -470,10 +500,13 @@ components_put(Buf *out, const Uses *uses)
 	problem_schemas_put(out);
 	schemas_put(out, uses);
 	buf_puts(out, "},\"parameters\":{\"Accept-Language\":");
-	buf_puts(out, "{\"name\":\"Accept-Language\",\"in\":\"header\",\"description\":\"language of problems: en or th\","
-	              "\"schema\":{\"type\":\"string\"}},\"X-Request-Id\":{\"name\":\"X-Request-Id\",\"in\":\"header\","
+	buf_puts(out, "{\"name\":\"Accept-Language\",\"in\":\"header\",\"description\":"
+	              "\"language of problems: en or th\","
+	              "\"schema\":{\"type\":\"string\"}},\"X-Request-Id\":{\"name\":\"X-"
+	              "Request-Id\",\"in\":\"header\","
 	              "\"description\":\"a name of the client's own for the request\","
-	              "\"schema\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9._-]{1,64}$\"}}},\"headers\":{");
+	              "\"schema\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9._-]{1,64}$\"}}"
+	              "},\"headers\":{");
 	for (size_t i = 0; i < COUNT(headers); i++) {
 		open_put(out, headers[i].name, '{');
 		text_put(out, "description", headers[i].about);
@@ -481,8 +514,9 @@ components_put(Buf *out, const Uses *uses)
 		json_put_bool(out, headers[i].always);
 		buf_puts(out, ",\"schema\":{\"type\":\"string\"}}");
 	}
-	buf_puts(out, "},\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
-	              "\"bearerFormat\":\"JWT\"}}}");
+	buf_puts(out,
+	         "},\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
+	         "\"bearerFormat\":\"JWT\"}}}");
 }
 
 static void
@@ -500,13 +534,19 @@ void
 openapi_write(Buf *out)
 {
 	Uses *uses = arena_new(out->arena, Uses, 1);
-	const char *base = conf == NULL || *conf->http_base_path == '\0' ? "/" : conf->http_base_path;
+	const char *base =
+	    conf == NULL || *conf->http_base_path == '\0' ? "/" : conf->http_base_path;
 
 	uses_find(uses);
-	buf_puts(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Postern\",\"version\":\"" PACKAGE_VERSION "\","
-	              "\"description\":\"Accounts, products and models behind a web server. Errors are problems of"
-	              " RFC 9457; what goes in and out is closed: unknown members and parameters are refused.\","
-	              "\"license\":{\"name\":\"MIT\",\"identifier\":\"MIT\"}},\"servers\":[{\"url\":");
+	buf_puts(
+	    out,
+	    "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Postern\",\"version\":"
+	    "\"" PACKAGE_VERSION "\","
+	    "\"description\":\"Accounts, products and models behind a web server. Errors are "
+	    "problems of"
+	    " RFC 9457; what goes in and out is closed: unknown members and parameters are "
+	    "refused.\","
+	    "\"license\":{\"name\":\"MIT\",\"identifier\":\"MIT\"}},\"servers\":[{\"url\":");
 	json_put_str(out, str_of(base));
 	buf_puts(out, "}]");
 	tags_put(out);

@@ -3,8 +3,8 @@
 /*
  * The document that describes the API (OpenAPI 3.1), made from the route table and the models.
  *
- * The same tables give the same bytes. What a table cannot say is said here by rules, which hold for
- * every route: who may be refused how, what travels in which header.
+ * The same tables give the same bytes. What a table cannot say is said here by rules, which
+ * hold for every route: who may be refused how, what travels in which header.
  */
 
 #include "common/ctx.h"

@@ -29,7 +29,8 @@ has_max(const Field *field)
 static bool
 may_be_null(const Field *field, Side side)
 {
-	return field->optional && (side == SIDE_OUT || field->nullable) && field->from == FROM_BODY;
+	return field->optional && (side == SIDE_OUT || field->nullable) &&
+	       field->from == FROM_BODY;
 }
 
 static const char *
@@ -58,16 +59,25 @@ type_of(Kind kind)
 	return NULL;
 }
 
+/* Of structs: read as such, or JSON that names what its items look like. */
+static bool
+is_list(const Field *field)
+{
+	return field->kind == KIND_LIST || (field->kind == KIND_JSON && field->model != NULL);
+}
+
 static void
 type_put(Buf *out, const Field *field, Side side)
 {
-	if (field->kind == KIND_JSON && !field->object)
+	const char *type = is_list(field) ? "array" : type_of(field->kind);
+
+	if (field->kind == KIND_JSON && !field->object && !is_list(field))
 		return; /* anything */
 	json_put_key(out, "type");
 	if (may_be_null(field, side))
-		buf_print(out, "[\"%s\",\"null\"]", type_of(field->kind));
+		buf_print(out, "[\"%s\",\"null\"]", type);
 	else
-		json_put_str(out, str_of(type_of(field->kind)));
+		json_put_str(out, str_of(type));
 }
 
 /* Formats are promised of what comes in; of what goes out the ones that stay true are told. */
@@ -137,7 +147,7 @@ items_put(Buf *out, const Uses *uses, const Field *field, Side side)
 {
 	lengths_put(out, field, "minItems", "maxItems");
 	json_put_key(out, "items");
-	if (field->kind == KIND_LIST) {
+	if (is_list(field)) {
 		schema_ref_put(out, uses, field->model, side);
 		return;
 	}
@@ -182,7 +192,9 @@ bounds_put(Buf *out, const Uses *uses, const Field *field, Side side)
 		items_put(out, uses, field, side);
 		break;
 	case KIND_JSON:
-		if (field->object) {
+		if (is_list(field)) {
+			items_put(out, uses, field, side);
+		} else if (field->object) {
 			json_put_key(out, "additionalProperties");
 			json_put_bool(out, true);
 		}
@@ -270,7 +282,9 @@ object_put(Buf *out, const Uses *uses, const Model *model, Side side)
 	}
 	buf_puts(out, "},\"required\":[");
 	for (size_t i = 0; i < model->n; i++) {
-		if (model->fields[i].from != FROM_BODY || (side == SIDE_IN && !model->fields[i].required))
+		if (model->fields[i].from != FROM_BODY ||
+		    (side == SIDE_IN && !model->fields[i].required) ||
+		    (side == SIDE_OUT && model->fields[i].sparse))
 			continue;
 		json_put_next(out);
 		json_put_str(out, str_of(model->fields[i].name));
@@ -301,7 +315,8 @@ is_split(Arena *arena, const Uses *uses, const Model *model)
 {
 	size_t i = use_of(uses, model);
 
-	return i < uses->n && uses->v[i].met[SIDE_IN] && uses->v[i].met[SIDE_OUT] && differs(arena, model);
+	return i < uses->n && uses->v[i].met[SIDE_IN] && uses->v[i].met[SIDE_OUT] &&
+	       differs(arena, model);
 }
 
 static void
@@ -309,7 +324,9 @@ ref_put(Buf *out, const Uses *uses, const Model *model, Side side)
 {
 	bool input = side == SIDE_IN && is_split(out->arena, uses, model);
 
-	text_put(out, "$ref", arena_print(out->arena, "#/components/schemas/%s%s", model->name, input ? "Input" : ""));
+	text_put(out, "$ref",
+	         arena_print(out->arena, "#/components/schemas/%s%s", model->name,
+	                     input ? "Input" : ""));
 }
 
 void

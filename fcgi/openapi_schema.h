@@ -12,7 +12,10 @@ typedef enum Side {
 /* Which models occur on which side, in the order in which they were met. */
 #define USES_MAX 256
 typedef struct Uses {
-	struct { const Model *model; bool met[2]; } v[USES_MAX];
+	struct {
+		const Model *model;
+		bool met[2];
+	} v[USES_MAX];
 	size_t n;
 } Uses;
 
@@ -25,5 +28,6 @@ void schema_ref_put(Buf *out, const Uses *uses, const Model *model, Side side);
 /* The schema of one field's value. */
 void schema_field_put(Buf *out, const Uses *uses, const Field *field, Side side);
 
-/* A member name: schema for each model that was met. One that differs by side is there as NameInput too. */
+/* A member name: schema for each model that was met. One that differs by side is there as
+ * NameInput too. */
 void schemas_put(Buf *out, const Uses *uses);

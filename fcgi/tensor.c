@@ -444,6 +444,16 @@ tensor_specs_read(Arena *arena, Str list, Str at, bool open, TensorSpecs *out,
 	}
 }
 
+void
+tensor_specs_write(Buf *out, const TensorSpecs *specs)
+{
+	for (size_t i = 0; i < specs->n; i++) {
+		buf_byte(out, i == 0 ? '[' : ',');
+		json_write(out, &TensorSpec_model, &specs->v[i]);
+	}
+	buf_puts(out, specs->n == 0 ? "[]" : "]");
+}
+
 /* A list of declared tensors: all of it, or none when any of it makes no sense. */
 static TensorSpecs
 specs_told(Arena *arena, Str list)

@@ -8,14 +8,9 @@
  */
 
 #include "fcgi/tensor_data.h"
+#include "schema/models/models.h"
 
 #define TENSORS_MAX 256 /* of a request, an answer, a declaration */
-
-/* A tensor as a model declares it; a length of -1 is any. */
-typedef struct TensorSpec {
-	Str name, datatype;
-	IntList shape;
-} TensorSpec;
 
 /* n 0: it is not known what the model takes or gives. */
 typedef struct TensorSpecs {
@@ -56,6 +51,9 @@ const Problem *tensor_answer_check(Ctx *ctx, Str body) MUST_USE;
  */
 void tensor_specs_read(Arena *arena, Str list, Str at, bool open, TensorSpecs *out,
                        FieldErrors *errors);
+
+/* The same list as JSON. */
+void tensor_specs_write(Buf *out, const TensorSpecs *specs);
 
 /* From another server's metadata; what it does not tell, or does not tell well, has n 0. */
 void tensor_plan_read(Ctx *ctx, Str metadata, TensorPlan *out);

@@ -66,7 +66,7 @@ MODEL(InferTensor,
 	FIELD(InferTensor, name,       .required = true, .min = 1),
 	FIELD(InferTensor, datatype,   .required = true, .about = DATATYPES),
 	FIELD(InferTensor, shape,      .required = true, .max = 32),
-	FIELD(InferTensor, parameters, .nullable = true, .object = true),
+	FIELD(InferTensor, parameters, .nullable = true, .object = true, .sparse = true),
 	FIELD(InferTensor, data,       .required = true, .about = "row-major, flat or nested as the shape says"));
 
 MODEL(InferWanted,
@@ -80,9 +80,9 @@ MODEL(InferIn,
 	FIELD_OF(InferIn, outputs, InferWanted, .max = 256, .about = "those that are wanted; absent: all"));
 
 MODEL(InferOut,
-	FIELD(InferOut, model_name,    .nullable = true),
-	FIELD(InferOut, model_version, .nullable = true),
-	FIELD(InferOut, id,            .nullable = true),
-	FIELD(InferOut, parameters,    .nullable = true, .object = true),
+	FIELD(InferOut, model_name,    .nullable = true, .sparse = true),
+	FIELD(InferOut, model_version, .nullable = true, .sparse = true),
+	FIELD(InferOut, id,            .nullable = true, .sparse = true),
+	FIELD(InferOut, parameters,    .nullable = true, .sparse = true, .object = true),
 	FIELD_OF(InferOut, outputs, InferTensor, .required = true));
 /* clang-format on */

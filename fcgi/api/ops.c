@@ -1,0 +1,130 @@
+#include "fcgi/handlers.h"
+
+#include "common/db.h"
+#include "fcgi/keys.h"
+#include "fcgi/openapi.h"
+#include "fcgi/queue.h"
+#include "fcgi/report.h"
+#include "fcgi/status.h"
+#include "schema/verify.h"
+
+/* clang-format off */
+MODEL(Health,
+	FIELD(Health, status, .about = "ok while the process serves"));
+
+MODEL(Ready,
+	FIELD(Ready, status,   .about = "ok"),
+	FIELD(Ready, database, .about = "ok when the database answers"),
+	FIELD(Ready, schema,   .about = "ok when the database has what the program was built for"),
+	FIELD(Ready, keys,     .about = "ok when there is a key to sign with"));
+
+MODEL(StatusWorker,
+	FIELD(StatusWorker, pid),
+	FIELD(StatusWorker, slot,         .about = "its place on the board"),
+	FIELD(StatusWorker, state,        .about = "starting, idle, busy or draining"),
+	FIELD(StatusWorker, route,        .nullable = true, .about = "of the request it serves"),
+	FIELD(StatusWorker, request_id,   .nullable = true, .about = "of the request it serves"),
+	FIELD(StatusWorker, since_ms,     .about = "time in this state, ms"),
+	FIELD(StatusWorker, requests,     .about = "served so far"),
+	FIELD(StatusWorker, memory_bytes, .about = "resident memory"));
+
+MODEL(StatusLane,
+	FIELD(StatusLane, name),
+	FIELD(StatusLane, in_use, .about = "workers that routes of this lane hold"));
+
+MODEL(Status,
+	FIELD(Status, pid,          .about = "of the parent"),
+	FIELD(Status, version),
+	FIELD(Status, started_at),
+	FIELD_OF(Status, workers, StatusWorker),
+	FIELD_OF(Status, lanes, StatusLane),
+	FIELD(Status, listen_queue, .about = "connections that wait to be accepted"));
+/* clang-format on */
+
+const Problem *
+ops_health(Req *rq, const Nothing *in, Health *out)
+{
+	(void)rq;
+	(void)in;
+	out->status = S("ok");
+	return NULL;
+}
+
+/* unavailable, with the names of what fails for the client. */
+static const Problem *
+not_ready(Ctx *ctx, Str names, const char *inside)
+{
+	Problem *p = arena_new(ctx->arena, Problem, 1);
+
+	*p = (Problem){ .code = P_unavailable, .outside = names, .inside = inside };
+	return p;
+}
+
+/* Each part is asked, so that all that fails is named at once. */
+const Problem *
+ops_ready(Req *rq, const Nothing *in, Ready *out)
+{
+	const struct {
+		const char *name;
+		const Problem *(*ask)(Ctx *ctx);
+		Str *word;
+	} parts[] = {
+		{ "database", db_ready, &out->database },
+		{ "schema", schema_verify, &out->schema },
+		{ "keys", keys_ready, &out->keys },
+	};
+	Buf failed = { .arena = rq->ctx->arena };
+	const Problem *first = NULL;
+
+	(void)in;
+	if (board_draining(rq->board))
+		return problem(P_draining);
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		const Problem *p = parts[i].ask(rq->ctx);
+
+		*parts[i].word = p == NULL ? S("ok") : S("failed");
+		if (p == NULL)
+			continue;
+		buf_print(&failed, "%s%s", failed.n > 0 ? ", " : "", parts[i].name);
+		first = first == NULL ? p : first;
+	}
+	out->status = S("ok");
+	return first == NULL ? NULL : not_ready(rq->ctx, buf_str(&failed), first->inside);
+}
+
+const Problem *
+ops_metrics(Req *rq, const Nothing *in, Nothing *out)
+{
+	Buf text = { .arena = rq->ctx->arena };
+
+	(void)in;
+	(void)out;
+	report_metrics(&text, rq->board);
+	rq->media = S("text/plain; version=0.0.4; charset=utf-8");
+	answer_raw(rq, buf_str(&text));
+	return NULL;
+}
+
+const Problem *
+ops_status(Req *rq, const Nothing *in, Status *out)
+{
+	Buf text = { .arena = rq->ctx->arena };
+
+	(void)in;
+	status_fill(rq->ctx->arena, rq->board, out);
+	out->listen_queue = queue_length(rq->listen_fd);
+	if (!str_eq(rq->media, S("text/plain")))
+		return NULL;
+	report_status(&text, out);
+	answer_raw(rq, buf_str(&text));
+	return NULL;
+}
+
+const Problem *
+ops_openapi(Req *rq, const Nothing *in, Nothing *out)
+{
+	(void)in;
+	(void)out;
+	answer_raw(rq, openapi_text(rq->ctx));
+	return NULL;
+}

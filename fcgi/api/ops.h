@@ -1,0 +1,46 @@
+#pragma once
+
+/* What operators ask: is it alive, can it work, what is it doing? */
+
+#include "common/model.h"
+
+typedef struct Health {
+	Str status;
+} Health;
+MODEL_OF(Health);
+
+/* "ok", or what fails. */
+typedef struct Ready {
+	Str status, database, schema, keys;
+} Ready;
+MODEL_OF(Ready);
+
+typedef struct StatusWorker {
+	int64_t pid, slot;
+	Str state;
+	OptStr route, request_id;
+	int64_t since_ms, requests, memory_bytes;
+} StatusWorker;
+MODEL_OF(StatusWorker);
+
+typedef struct StatusLane {
+	Str name;
+	int64_t in_use;
+} StatusLane;
+MODEL_OF(StatusLane);
+
+typedef struct Status {
+	int64_t pid;
+	Str version;
+	Instant started_at;
+	List workers; /* of StatusWorker */
+	List lanes;   /* of StatusLane */
+	int64_t listen_queue;
+} Status;
+MODEL_OF(Status);
+
+/* A problem's code, in a path. */
+typedef struct ProblemKey {
+	Str code;
+} ProblemKey;
+MODEL_OF(ProblemKey);

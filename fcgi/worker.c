@@ -1,0 +1,219 @@
+#include "fcgi/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/db.h"
+#include "common/log.h"
+#include "common/upstream.h"
+#include "fcgi/rooms.h"
+#include "schema/verify.h"
+
+enum {
+	REQUEST_BYTES = 256 * 1024 * 1024, /* far above what limits on input allow */
+	START_MS = 3000,                   /* for the database, before the first request */
+	MEMORY_EVERY = 64,                 /* requests between two looks at one's own memory */
+};
+
+static volatile sig_atomic_t told_to_stop;
+
+static void
+on_stop(int signal)
+{
+	(void)signal;
+	told_to_stop = 1;
+}
+
+static void
+signals_set(void)
+{
+	struct sigaction stop = { .sa_handler = on_stop };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &ignore, NULL); /* a terminal sends it to all; the parent tells us */
+	sigaction(SIGQUIT, &ignore, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* The rooms between gate and answer, in the order of the contract's refusals. */
+static const struct {
+	const char *name;
+	const Problem *(*enter)(Req *rq);
+} rooms[] = {
+	{ "route", route_find },   /* 404 405; HEAD, OPTIONS, CORS */
+	{ "admit", admit },        /* 503 413 415 406, 401, 403 */
+	{ "intake", intake_read }, /* 400 422: path, query, headers and body into one struct */
+	{ "work", work_do },       /* transaction, handler, body of the answer */
+};
+
+static void
+serve(Req *rq)
+{
+	const Problem *p;
+
+	rq->room = "gate";
+	p = gate_open(rq);
+	for (size_t i = 0; p == NULL && !rq->done && i < COUNT(rooms); i++) {
+		rq->room = rooms[i].name;
+		p = rooms[i].enter(rq);
+	}
+	answer_send(rq, p);
+}
+
+typedef struct Worker {
+	const WorkerStart *start;
+	Wire *wire;
+	Ctx ctx;
+	uint64_t requests, requests_max;
+	WireCounts wire_seen;
+} Worker;
+
+/* Resident memory in bytes; 0 when the kernel does not tell. */
+static int64_t
+memory_resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	long long size, resident = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lld %lld", &size, &resident) != 2)
+		resident = 0;
+	fclose(file);
+	return resident * sysconf(_SC_PAGESIZE);
+}
+
+static void
+counts_report(Worker *w)
+{
+	WireCounts now = wire_counts(w->wire), *seen = &w->wire_seen;
+	Board *board = w->start->board;
+
+	board_count_add(board, COUNT_HEADS_REFUSED, now.refused - seen->refused);
+	board_count_add(board, COUNT_HEADS_TIMED_OUT, now.timed_out - seen->timed_out);
+	board_count_add(board, COUNT_PEERS_CLOSED, now.closed - seen->closed);
+	board_count_add(board, COUNT_PEERS_EVICTED, now.evicted - seen->evicted);
+	*seen = now;
+}
+
+static void
+request_serve(Worker *w)
+{
+	DbCost cost;
+	Req rq = {
+		.ctx = &w->ctx,
+		.wire = w->wire,
+		.board = w->start->board,
+		.slot = w->start->slot,
+		.listen_fd = w->start->listen_fd,
+		.start_us = wire_first_byte_us(w->wire),
+		.headers = { .arena = w->ctx.arena },
+		.out = { .arena = w->ctx.arena },
+	};
+
+	serve(&rq);
+	cost = db_cost(w->ctx.db);
+	board_count_add(rq.board, COUNT_DB_STATEMENTS, cost.statements);
+	board_count_add(rq.board, COUNT_DB_WAIT_US, (uint64_t)cost.wait_us);
+	db_settle(w->ctx.db);
+	arena_reset(w->ctx.arena);
+	counts_report(w);
+	w->requests++;
+}
+
+/* Has the worker served its share, or grown too large? */
+static bool
+is_over(const Worker *w)
+{
+	if (w->requests_max > 0 && w->requests >= w->requests_max)
+		return true;
+	if (w->requests % MEMORY_EVERY == 1) {
+		int64_t bytes = memory_resident();
+
+		board_memory_set(w->start->board, w->start->slot, bytes);
+		return conf->pool_memory_max_bytes > 0 && bytes > conf->pool_memory_max_bytes;
+	}
+	return false;
+}
+
+static void
+loop(Worker *w)
+{
+	for (bool over = false;; over = over || is_over(w)) {
+		bool stop = told_to_stop || over;
+
+		board_state_set(w->start->board, w->start->slot, stop ? WORKER_DRAINING : WORKER_IDLE);
+		if (wire_next(w->wire, stop) == WIRE_REQUEST)
+			request_serve(w);
+		else if (stop)
+			return;
+	}
+}
+
+/* A tenth more or less, so that workers that began together do not end together. */
+static uint64_t
+requests_jittered(int64_t requests)
+{
+	uint64_t random, spread = (uint64_t)requests / 5;
+
+	random_bytes(&random, sizeof random);
+	return (uint64_t)requests - spread / 2 + (spread > 0 ? random % spread : 0);
+}
+
+/*
+ * Is the database the one that the queries were checked against? One that cannot be reached is no
+ * reason not to start: /healthz is answered, and the question is asked again before the first request
+ * that needs it.
+ */
+static bool
+database_fits(Worker *w)
+{
+	const Problem *p;
+
+	w->ctx.deadline = deadline_in_ms(START_MS);
+	p = schema_verify(&w->ctx);
+	if (p != NULL)
+		log_say(p->code == P_internal ? LOG_ERROR : LOG_WARNING, "database", "%s",
+		        p->inside == NULL ? problem_rows[p->code].code : p->inside);
+	db_settle(w->ctx.db);
+	arena_reset(w->ctx.arena);
+	return p == NULL || p->code != P_internal;
+}
+
+int
+worker_main(const WorkerStart *start)
+{
+	Worker w = { .start = start, .requests_max = requests_jittered(conf->pool_max_requests) };
+	bool fits;
+
+	signals_set();
+	w.ctx.arena = arena_open(REQUEST_BYTES);
+	w.wire = wire_open(&(WireConfig){
+	    .listen_fd = start->listen_fd,
+	    .tcp = start->tcp,
+	    .head_ms = (int)conf->pool_head_deadline_ms,
+	    .allow = conf->listen_allow.v,
+	    .n_allow = conf->listen_allow.n,
+	});
+	w.ctx.db = db_open(&(DbConfig){
+	    .dsn = conf->database_dsn,
+	    .named = strcmp(conf->database_prepare, "named") == 0,
+	    .statement_ms = (int)conf->pool_request_deadline_ms,
+	    .name = "postern",
+	});
+	w.ctx.upstream = upstream_open();
+	board_memory_set(start->board, start->slot, memory_resident());
+	fits = database_fits(&w);
+	if (fits)
+		loop(&w);
+	upstream_close(w.ctx.upstream);
+	db_close(w.ctx.db);
+	wire_close(w.wire);
+	arena_close(w.ctx.arena);
+	return fits ? EX_OK : EX_CONFIG;
+}
