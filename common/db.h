@@ -140,6 +140,7 @@ typedef struct DbVariant {
 	const char *sql;
 	const uint16_t *params; /* indexes into the query's params */
 	uint16_t n_params;
+	bool anew;              /* never prepared: its best plan depends on the values */
 } DbVariant;
 
 typedef struct DbQuery {

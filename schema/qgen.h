@@ -114,6 +114,8 @@ typedef struct Query {
 	const ArgType *gives_type;
 	Rule *rules;
 	size_t n_rules;
+	Str *anew;        /* -- plan anew: fragments whose statements are not kept prepared */
+	size_t n_anew;
 	Choice *choices;
 	size_t n_choices;
 	Piece *pieces;
@@ -168,6 +170,9 @@ typedef struct Text {
 
 size_t qgen_variants(Run *run, const Query *query);
 Text qgen_text(Run *run, const Query *query, size_t variant);
+
+/* Does this variant have a fragment whose best plan depends on the values? */
+bool qgen_anew(Run *run, const Query *query, size_t variant);
 
 /* Entries of a choice: 2 for a fragment, else the number of names of its enum. */
 size_t qgen_choice_count(Run *run, const Query *query, const Choice *choice);

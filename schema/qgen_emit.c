@@ -329,7 +329,8 @@ put_variants(Emit *emit, const Query *query)
 			buf_puts(out, ",\n\t  .params = (const uint16_t[]){ ");
 		for (uint16_t k = 0; k < text.n_params; k++)
 			buf_print(out, "%u, ", text.params[k]);
-		buf_print(out, "%s, .n_params = %u },\n", text.n_params > 0 ? "}" : "", text.n_params);
+		buf_print(out, "%s, .n_params = %u%s },\n", text.n_params > 0 ? "}" : "", text.n_params,
+		          qgen_anew(emit->run, query, i) ? ", .anew = true" : "");
 	}
 	buf_puts(out, "};\n");
 }

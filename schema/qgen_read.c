@@ -213,6 +213,21 @@ line_rule(Line *line, Query *query)
 		WRONG(line, "\"%.*s\" is not understood", STR_ARG(line->rest));
 }
 
+/* plan anew: tag, q */
+static void
+line_anew(Line *line, Query *query)
+{
+	do {
+		Str name = line_name(line);
+
+		if (name.n == 0)
+			WRONG(line, "a fragment's name is missing");
+		*GROW(line->run->arena, query->anew, query->n_anew) = name;
+	} while (!line->wrong && line_take(line, ","));
+	if (!line->wrong && line->rest.n > 0)
+		WRONG(line, "\"%.*s\" is not understood", STR_ARG(line->rest));
+}
+
 /* Does a comment's text open a query: name( or name :? */
 static bool
 opens_query(Str text)
@@ -261,6 +276,8 @@ comment_read(Run *run, const Source *source, SqlToken token, Query **query, Str 
 		line_query(&line, *query);
 	} else if (*query != NULL && str_eq(line.rest, S("as owner"))) {
 		(*query)->by_owner = true;
+	} else if (*query != NULL && line_take(&line, "plan anew:")) {
+		line_anew(&line, *query);
 	} else if (*query != NULL && looks_like_rule(run, line.rest)) {
 		Line ahead = line;
 		Str what = line_name(&ahead);

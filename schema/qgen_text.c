@@ -251,6 +251,15 @@ list_check(Run *run, const Query *query, size_t i, const Field *field)
 	}
 }
 
+static bool
+fragment_named(const Query *query, Str name)
+{
+	for (size_t i = 0; i < query->n_choices; i++)
+		if (query->choices[i].fragment && str_eq(query->choices[i].name, name))
+			return true;
+	return false;
+}
+
 void
 qgen_choices(Run *run, const Query *query)
 {
@@ -272,6 +281,9 @@ qgen_choices(Run *run, const Query *query)
 			qgen_fault(run, query->source, choice->at, "more than %d statements would be made of %.*s",
 			           VARIANTS_MAX, STR_ARG(query->name));
 	}
+	for (size_t i = 0; i < query->n_anew; i++)
+		if (!fragment_named(query, query->anew[i]))
+			qgen_fault(run, query->source, query->at, "no fragment hangs on %.*s", STR_ARG(query->anew[i]));
 	for (size_t i = 0; i < query->n_pieces; i++)
 		if (query->pieces[i].kind == PIECE_LIST)
 			list_check(run, query, i, qgen_param(run, query, query->pieces[i].text).field);
@@ -285,6 +297,21 @@ qgen_variants(Run *run, const Query *query)
 	for (size_t i = 0; i < query->n_choices; i++)
 		n *= qgen_choice_count(run, query, &query->choices[i]);
 	return n;
+}
+
+bool
+qgen_anew(Run *run, const Query *query, size_t variant)
+{
+	for (size_t i = 0; i < query->n_choices; i++) {
+		const Choice *choice = &query->choices[i];
+		size_t count = qgen_choice_count(run, query, choice);
+
+		for (size_t k = 0; choice->fragment && variant % count == 1 && k < query->n_anew; k++)
+			if (str_eq(choice->name, query->anew[k]))
+				return true;
+		variant /= count;
+	}
+	return false;
 }
 
 /* A statement while it is put together. */

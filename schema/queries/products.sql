@@ -54,8 +54,11 @@ RETURNING id, sku, name, description, amount AS "price.amount", currency AS "pri
 	status, tags, attributes, version, created_at, updated_at;
 
 -- A page that begins after the row with these keys; ask for one more than is shown to learn whether
--- another page follows. after_id and the key of the chosen order are given together.
+-- another page follows. after_id and the key of the chosen order are given together. A rare tag wants
+-- its index and a frequent one that of the order (200,000 rows: 0.3 ms against 54 ms with one plan for
+-- both), so these statements are planned for their values.
 -- product_list(after_id uuid?, after_time timestamptz?, after_name text?, after_amount bigint?, count bigint) :many takes ProductFilter gives Product
+-- plan anew: tag
 SELECT id, sku, name, description, amount AS "price.amount", currency AS "price.currency", stock,
 	status, tags, attributes, version, created_at, updated_at
 FROM products

@@ -52,6 +52,18 @@ def test_what_is_right_is_described_and_becomes_c(generator, name):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_statements_with_a_fragment_that_is_planned_anew_are_not_kept_prepared(generator):
+    file = copy(generator, "kinds")
+    assert generator.ask("lock", file).returncode == 0
+    assert generator.emit(file).returncode == 0
+    code = (generator.directory / "out.gen.c").read_text()
+    find = re.search(r"DbVariant item_find_variants.*?^};", code, re.M | re.S)[0]
+    variants = find.split(".name = ")[1:]
+    assert len(variants) == 24
+    for text in variants:
+        assert (".anew = true" in text) == ("ANY (tags)" in text or "colour =" in text)
+
+
 def test_no_join_gives_a_null_where_the_lock_has_none(generator, cluster, cases_database):
     file = copy(generator, "joins")
     assert generator.ask("lock", file).returncode == 0

@@ -22,6 +22,7 @@ WHERE id = :id /*? rank */ AND rank = :rank /*?*/
 RETURNING id, name;
 
 -- item_find(count int) :many takes Filter gives Named
+-- plan anew: tag, colour
 SELECT id, name FROM item
 WHERE true /*? tag */ AND :tag = ANY (tags) /*? least */ AND amount >= :least /*?*/ /*?*/
 	/*? colour */ AND colour = :colour /*?*/
