@@ -49,8 +49,9 @@ json_parse(Ctx *ctx, Str text, JsonValue **out)
 	CHECK(text.n < INT_MAX);
 	json_tokener_reset(kept);
 	value = json_tokener_parse_ex(kept, text.p, (int)text.n);
+	/* a number alone has no end of its own */
 	if (value == NULL && json_tokener_get_error(kept) == json_tokener_continue)
-		value = json_tokener_parse_ex(kept, "\n", 1); /* a number alone has no end of its own */
+		value = json_tokener_parse_ex(kept, "\n", 1);
 	if (json_tokener_get_error(kept) != json_tokener_success)
 		return problem_inside(ctx, P_malformed_json, "json-c: %s",
 		                      json_tokener_error_desc(json_tokener_get_error(kept)));
@@ -89,7 +90,8 @@ text_keep(Reader *reader, JsonValue *value, bool secret)
 		return str_keep(reader->arena, text);
 	kept = arena_secret(reader->arena, text.n + 1);
 	memcpy(kept, text.p, text.n);
-	json_object_set_string_len(value, arena_new(reader->arena, char, text.n + 1), (int)text.n);
+	json_object_set_string_len(value, arena_new(reader->arena, char, text.n + 1),
+	                           (int)text.n);
 	return (Str){ kept, text.n };
 }
 
@@ -125,7 +127,8 @@ ints_read(Reader *reader, Part part, IntList *out)
 	out->v = arena_new(reader->arena, int64_t, json_object_array_length(part.value));
 	for (; json_item(&inside, &text); out->n++)
 		if (!field_read(&item, text, &out->v[out->n], &error))
-			field_errors_add(reader->errors, pointer_item(reader->arena, part.at, out->n),
+			field_errors_add(reader->errors,
+			                 pointer_item(reader->arena, part.at, out->n),
 			                 error.code, error.number);
 	return true;
 }
@@ -257,9 +260,9 @@ member_read(Reader *reader, const Field *field, Part part, void *out)
 }
 
 /*
- * json-c keeps members in the order in which they are written, and json_check has seen that no name
- * comes twice: so its table and the text are walked side by side, and numbers are read from the text,
- * where nothing has been rounded.
+ * json-c keeps members in the order in which they are written, and json_check has seen that no
+ * name comes twice: so its table and the text are walked side by side, and numbers are read
+ * from the text, where nothing has been rounded.
  */
 static void
 object_read(Reader *reader, const Model *model, Part part, void *out)
@@ -290,7 +293,9 @@ object_read(Reader *reader, const Model *model, Part part, void *out)
 		const Field *field = &model->fields[k];
 
 		if (field->from == FROM_BODY && field->required && !seen[k])
-			wrong(reader, pointer_below(reader->arena, part.at, str_of(field->name)), F_required);
+			wrong(reader,
+			      pointer_below(reader->arena, part.at, str_of(field->name)),
+			      F_required);
 	}
 }
 
@@ -316,7 +321,9 @@ json_get(JsonValue *object, const char *name)
 {
 	JsonValue *value = NULL;
 
-	return is(object, json_type_object) && json_object_object_get_ex(object, name, &value) ? value : NULL;
+	return is(object, json_type_object) && json_object_object_get_ex(object, name, &value)
+	           ? value
+	           : NULL;
 }
 
 bool

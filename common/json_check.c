@@ -179,7 +179,10 @@ word(Lexer *lexer, Str wanted)
 	return true;
 }
 
-/* Names and objects are counted together: in json-c an empty object is the dearest of all values. */
+/*
+ * Names and objects are counted together: in json-c an empty object is the dearest of all
+ * values.
+ */
 static bool
 count_member(Lexer *lexer)
 {
@@ -208,7 +211,10 @@ key_order(const void *left, const void *right)
 	return a->text.n == 0 ? 0 : memcmp(a->text.p, b->text.p, a->text.n);
 }
 
-/* The names of the object that is closed, from the first one on. Sorted: no choice of names is slow. */
+/*
+ * The names of the object that is closed, from the first one on. Sorted: no choice of names is
+ * slow.
+ */
 static bool
 keys_differ(Lexer *lexer, size_t first)
 {
@@ -352,7 +358,10 @@ json_check(Ctx *ctx, Str text, size_t depth_max, size_t members_max)
 {
 	ArenaMark mark = arena_mark(ctx->arena);
 	Lexer lexer = {
-		.arena = ctx->arena, .text = text, .depth_max = depth_max, .members_max = members_max,
+		.arena = ctx->arena,
+		.text = text,
+		.depth_max = depth_max,
+		.members_max = members_max,
 		.nests = arena_new(ctx->arena, Nest, depth_max),
 	};
 	State state = VALUE;

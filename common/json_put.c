@@ -7,10 +7,14 @@
 
 #include "common/json_scan.h"
 
-/* What a byte asks for: 0 to be copied, 'u' \u00XX, '8' a look at its UTF-8, else the letter after '\'. */
+/*
+ * What a byte asks for: 0 to be copied, 'u' \u00XX, '8' a look at its UTF-8, else the letter
+ * after '\'.
+ */
 static const char escapes[256] = {
-	[0x00 ... 0x07] = 'u', ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', [0x0B] = 'u', ['\f'] = 'f',
-	['\r'] = 'r', [0x0E ... 0x1F] = 'u', ['"'] = '"', ['\\'] = '\\', [0x80 ... 0xFF] = '8',
+	[0x00 ... 0x07] = 'u', ['\b'] = 'b',  ['\t'] = 't',          ['\n'] = 'n',
+	[0x0B] = 'u',          ['\f'] = 'f',  ['\r'] = 'r',          [0x0E ... 0x1F] = 'u',
+	['"'] = '"',           ['\\'] = '\\', [0x80 ... 0xFF] = '8',
 };
 
 /* Bytes at the front of s that may be copied as they are. */

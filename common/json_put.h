@@ -5,7 +5,7 @@
 #include "common/clock.h"
 #include "common/uuid.h"
 
-/* A comma, unless an array or object has just begun or a name stands there: call it before each item. */
+/* Before each item: a comma, unless an array or object has just begun, or a name was put. */
 void json_put_next(Buf *out);
 
 /* The next member's name and colon, with the comma before it. */

@@ -149,7 +149,8 @@ json_unescape(Arena *arena, Str raw)
 
 			p += 6;
 			if (point >= 0xD800 && point <= 0xDBFF) {
-				point = 0x10000 + ((point - 0xD800) << 10) + (hex4(p + 2) - 0xDC00);
+				point =
+				    0x10000 + ((point - 0xD800) << 10) + (hex4(p + 2) - 0xDC00);
 				p += 6;
 			}
 			out = put_point(out, point);

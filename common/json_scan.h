@@ -1,6 +1,6 @@
 #pragma once
 
-/* Walking JSON text that json_check() has passed: where a value begins and ends. No memory, no checks. */
+/* Walking JSON text that json_check() has passed: where a value begins and ends. No checks. */
 
 #include "common/str.h"
 
@@ -17,15 +17,15 @@ json_plain8(const char *p)
 	return (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & high) == 0;
 }
 
-/* Cut spaces and one value off the front of *rest; the value is returned without spaces around it. */
+/* Cut spaces and one value off the front of *rest; the value comes without spaces around it. */
 Str json_cut(Str *rest);
 
 /* What is between the brackets or braces of an array or object. */
 Str json_inside(Str value);
 
 /*
- * Cut the next item, or the next member's value, off the inside of an array or object, with the comma
- * and the name before it; false at the end.
+ * Cut the next item, or the next member's value, off the inside of an array or object, with the
+ * comma and the name before it; false at the end.
  */
 bool json_item(Str *inside, Str *value);
 bool json_member(Str *inside, Str *value);

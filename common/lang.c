@@ -25,7 +25,8 @@ qvalue(Str s)
 {
 	int q, scale = 100;
 
-	if (s.n == 0 || s.n > 5 || (s.p[0] != '0' && s.p[0] != '1') || (s.n > 1 && s.p[1] != '.'))
+	if (s.n == 0 || s.n > 5 || (s.p[0] != '0' && s.p[0] != '1') ||
+	    (s.n > 1 && s.p[1] != '.'))
 		return -1;
 	q = (s.p[0] - '0') * 1000;
 	for (size_t i = 2; i < s.n; i++, scale /= 10) {
@@ -36,7 +37,10 @@ qvalue(Str s)
 	return q <= 1000 ? q : -1;
 }
 
-/* Subtags of one to eight letters, after the first also digits; or "*". Source: RFC 4647 section 2.1. */
+/*
+ * Subtags of one to eight letters, after the first also digits; or "*". Source: RFC 4647
+ * section 2.1.
+ */
 static bool
 range_tag(Str tag, Range *out)
 {
@@ -73,7 +77,9 @@ range_read(Str element, Range *out)
 	return out->q >= 0 && element.n > 0 && range_tag(element, out);
 }
 
-/* How much a language is wanted: q of the best range that finds it, and which range that was. */
+/*
+ * How much a language is wanted: q of the best range that finds it, and which range that was.
+ */
 typedef struct Wish {
 	int q;
 	size_t at;
@@ -81,7 +87,8 @@ typedef struct Wish {
 } Wish;
 
 /*
- * A range finds a language by its first subtag, which is where lookup ends after cutting from the right.
+ * A range finds a language by its first subtag, which is where lookup ends after cutting from
+ * the right.
  * "*" says only that anything will do: it never comes before a range that finds a language.
  */
 Lang
@@ -110,7 +117,8 @@ lang_choose(Str accept_language)
 
 		if (wish->refused || (wish->q == 0 && !any))
 			continue;
-		if (best->refused || wish->q > best->q || (wish->q == best->q && wish->at < best->at))
+		if (best->refused || wish->q > best->q ||
+		    (wish->q == best->q && wish->at < best->at))
 			chosen = i;
 	}
 	return chosen;

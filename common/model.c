@@ -61,13 +61,15 @@ typedef struct OptFlags {
 bool *
 field_given(const Field *field, void *object)
 {
-	return field->optional ? &((OptFlags *)(void *)((char *)object + field->offset))->given : NULL;
+	return field->optional ? &((OptFlags *)(void *)((char *)object + field->offset))->given
+	                       : NULL;
 }
 
 bool *
 field_has(const Field *field, void *object)
 {
-	return field->optional ? &((OptFlags *)(void *)((char *)object + field->offset))->has : NULL;
+	return field->optional ? &((OptFlags *)(void *)((char *)object + field->offset))->has
+	                       : NULL;
 }
 
 /* The value of a member; NULL when it is an Opt that has nothing. */
@@ -84,7 +86,8 @@ member_value(const Field *field, const void *member)
 void *
 field_value(const Field *field, void *object)
 {
-	return (char *)object + field->offset + (field->optional ? value_offset(field->kind) : 0);
+	return (char *)object + field->offset +
+	       (field->optional ? value_offset(field->kind) : 0);
 }
 
 const void *
@@ -101,7 +104,8 @@ has_max(const Field *field)
 
 /* n things against min and max; the codes say how it is told. */
 static bool
-count_check(const Field *field, size_t n, FieldCode few, FieldCode many, Str pointer, FieldErrors *errors)
+count_check(const Field *field, size_t n, FieldCode few, FieldCode many, Str pointer,
+            FieldErrors *errors)
 {
 	if (field->min > 0 && n < (uint64_t)field->min)
 		field_errors_add(errors, pointer, few, field->min);
@@ -126,7 +130,8 @@ text_check(const Field *field, Str text, Str pointer, FieldErrors *errors)
 
 	if (has_nul(text))
 		field_errors_add(errors, pointer, F_format, 0);
-	else if (count_check(field, str_points(text), F_too_short, F_too_long, pointer, errors) &&
+	else if (count_check(field, str_points(text), F_too_short, F_too_long, pointer,
+	                     errors) &&
 	         !format_ok(field->format, text, &wrong, &bound))
 		field_errors_add(errors, pointer, wrong, bound);
 }
@@ -204,13 +209,16 @@ field_check(const Field *field, const void *member, Str pointer, FieldErrors *er
 			field_errors_add(errors, pointer, F_not_allowed, 0);
 		break;
 	case KIND_STRS:
-		count_check(field, ((const StrList *)v)->n, F_too_few, F_too_many, pointer, errors);
+		count_check(field, ((const StrList *)v)->n, F_too_few, F_too_many, pointer,
+		            errors);
 		break;
 	case KIND_INTS:
-		count_check(field, ((const IntList *)v)->n, F_too_few, F_too_many, pointer, errors);
+		count_check(field, ((const IntList *)v)->n, F_too_few, F_too_many, pointer,
+		            errors);
 		break;
 	case KIND_LIST:
-		count_check(field, ((const List *)v)->n, F_too_few, F_too_many, pointer, errors);
+		count_check(field, ((const List *)v)->n, F_too_few, F_too_many, pointer,
+		            errors);
 		break;
 	case KIND_JSON:
 		json_bounds(field, ((const Json *)v)->text, pointer, errors);
@@ -255,7 +263,8 @@ int_read(const Field *field, Str text, int64_t *out, FieldError *wrong)
 	if (text.p[0] == '-')
 		*wrong = (FieldError){ .code = F_too_small, .number = field->min };
 	else
-		*wrong = (FieldError){ .code = F_too_large, .number = has_max(field) ? field->max : INT64_MAX };
+		*wrong = (FieldError){ .code = F_too_large,
+			               .number = has_max(field) ? field->max : INT64_MAX };
 	return false;
 }
 
@@ -319,7 +328,8 @@ initial_set(const Field *field, void *object)
 	}
 	if (field->kind == KIND_JSON) {
 		((Json *)field_value(field, object))->text = text;
-	} else if (field->kind == KIND_STRS || field->kind == KIND_INTS || field->kind == KIND_LIST) {
+	} else if (field->kind == KIND_STRS || field->kind == KIND_INTS ||
+	           field->kind == KIND_LIST) {
 		CHECK(str_eq(text, S("[]")));
 	} else {
 		text = quoted ? str_sub(text, 1, text.n - 1) : text;
@@ -337,7 +347,8 @@ model_start(const Model *model, bool body, void *object)
 
 		if (field->initial != NULL && (field->from == FROM_BODY) == body)
 			initial_set(field, object);
-		else if (field->kind == KIND_MODEL && !field->optional && body && field->from == FROM_BODY)
+		else if (field->kind == KIND_MODEL && !field->optional && body &&
+		         field->from == FROM_BODY)
 			model_start(field->model, true, field_value(field, object));
 	}
 }

@@ -65,8 +65,9 @@ typedef struct Field {
 	int64_t item_max;  /* code points of each text in a list */
 	Format format;
 	const char *const *names; /* an enum's wire names, NULL at the end */
-	const struct Model *model; /* of KIND_MODEL and KIND_LIST */
+	const struct Model *model; /* of KIND_MODEL, KIND_LIST, and KIND_JSON that documents its items */
 	bool object;       /* KIND_JSON: must be an object */
+	bool sparse;       /* may be left out of an answer that is another server's */
 	bool secret;       /* never logged; writeOnly */
 	const char *initial; /* documented default, as JSON text; set in the struct before reading */
 	const char *about; /* one phrase for the documents */

@@ -64,7 +64,10 @@ to_double(Str number)
 	return v;
 }
 
-/* The exponent of ten, 0 when it is negative or absent, INT32_MAX when it is too long to be read. */
+/*
+ * The exponent of ten, 0 when it is negative or absent, INT32_MAX when it is too long to be
+ * read.
+ */
 static uint64_t
 power_of(Str number)
 {
@@ -73,7 +76,8 @@ power_of(Str number)
 
 	if (e == number.n || stands_at(number, e + 1, '-'))
 		return 0;
-	if (!str_u64(str_sub(number, e + (stands_at(number, e + 1, '+') ? 2 : 1), number.n), &power))
+	if (!str_u64(str_sub(number, e + (stands_at(number, e + 1, '+') ? 2 : 1), number.n),
+	             &power))
 		return INT32_MAX;
 	return MIN(power, (uint64_t)INT32_MAX);
 }

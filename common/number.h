@@ -4,7 +4,7 @@
 
 #include "common/str.h"
 
-/* Bytes of the number at the front of s, 0 when there is none. *whole: no fraction and no exponent. */
+/* Bytes of the number at the front of s, 0 for none. *whole: no fraction and no exponent. */
 size_t number_scan(Str s, bool *whole);
 
 /* Of what number_scan found: is it finite as a double? */

@@ -25,7 +25,8 @@ param_name(const Field *field)
 static void
 wrong(Reading *reading, Str name, FieldCode code, int64_t number)
 {
-	field_errors_add(reading->errors, pointer_below(reading->arena, STR_NONE, name), code, number);
+	field_errors_add(reading->errors, pointer_below(reading->arena, STR_NONE, name), code,
+	                 number);
 }
 
 static bool
@@ -77,7 +78,8 @@ path_read_values(Reading *reading)
 
 	for (size_t i = 0; str_find(rest, '{') < rest.n; i++) {
 		size_t open = str_find(rest, '{'), close = str_find(rest, '}');
-		const Field *field = field_find(reading, FROM_PATH, str_sub(rest, open + 1, close));
+		const Field *field =
+		    field_find(reading, FROM_PATH, str_sub(rest, open + 1, close));
 
 		if (field != NULL)
 			single_read(reading, field, reading->in->path_values[i]);
@@ -104,7 +106,10 @@ headers_read(Reading *reading)
 	}
 }
 
-/* The next name and value of the query, decoded; false at its end. *whole: both could be decoded. */
+/*
+ * The next name and value of the query, decoded; false at its end. *whole: both could be
+ * decoded.
+ */
 static bool
 pair_next(const Reading *reading, Str *query, Str *name, Str *value, bool *whole)
 {
@@ -115,10 +120,12 @@ pair_next(const Reading *reading, Str *query, Str *name, Str *value, bool *whole
 		if (!str_next(query, '&', &pair))
 			return false;
 	equals = str_find(pair, '=');
-	*whole = percent_read(reading->arena, str_sub(pair, 0, equals), name) && str_is_utf8(*name);
+	*whole =
+	    percent_read(reading->arena, str_sub(pair, 0, equals), name) && str_is_utf8(*name);
 	if (!*whole)
 		*name = STR_NONE;
-	*whole = *whole && percent_read(reading->arena, str_sub(pair, equals + 1, pair.n), value);
+	*whole =
+	    *whole && percent_read(reading->arena, str_sub(pair, equals + 1, pair.n), value);
 	return true;
 }
 
@@ -159,7 +166,8 @@ item_read(Reading *reading, const Field *field, Str text)
 	strs = field_value(field, reading->out);
 	strs->v[strs->n++] = text;
 	if (str_is_utf8(text))
-		field_check_item(field, text, pointer_below(reading->arena, STR_NONE, name), reading->errors);
+		field_check_item(field, text, pointer_below(reading->arena, STR_NONE, name),
+		                 reading->errors);
 	else
 		wrong(reading, name, F_format, 0);
 }
@@ -175,16 +183,19 @@ list_read(Reading *reading, const Field *field)
 	for (size_t i = 0; i < query.n; i++)
 		n += query.p[i] == '&';
 	if (field->kind == KIND_INTS)
-		*(IntList *)field_value(field, reading->out) = (IntList){ arena_new(reading->arena, int64_t, n + 1), 0 };
+		*(IntList *)field_value(field, reading->out) =
+		    (IntList){ arena_new(reading->arena, int64_t, n + 1), 0 };
 	else
-		*(StrList *)field_value(field, reading->out) = (StrList){ arena_new(reading->arena, Str, n + 1), 0 };
+		*(StrList *)field_value(field, reading->out) =
+		    (StrList){ arena_new(reading->arena, Str, n + 1), 0 };
 	while (pair_next(reading, &query, &name, &value, &whole))
 		if (whole && str_eq(name, str_of(param_name(field))))
 			item_read(reading, field, value);
 	if (field->optional)
 		*field_given(field, reading->out) = *field_has(field, reading->out) = true;
 	field_check(field, (char *)reading->out + field->offset,
-	            pointer_below(reading->arena, STR_NONE, str_of(param_name(field))), reading->errors);
+	            pointer_below(reading->arena, STR_NONE, str_of(param_name(field))),
+	            reading->errors);
 }
 
 static void
@@ -207,7 +218,11 @@ void
 params_read(Ctx *ctx, const Params *in, const Model *model, void *out, FieldErrors *errors)
 {
 	Reading reading = {
-		.arena = ctx->arena, .in = in, .model = model, .out = out, .errors = errors,
+		.arena = ctx->arena,
+		.in = in,
+		.model = model,
+		.out = out,
+		.errors = errors,
 		.seen = arena_new(ctx->arena, bool, model->n),
 	};
 

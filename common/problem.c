@@ -114,7 +114,8 @@ problem_fields(Ctx *ctx, ProblemCode code, const FieldErrors *errors)
 	return p;
 }
 
-/* "{one|several}", of which *text is just past the brace; returns what stands for this number. */
+/* "{one|several}", of which *text is just past the brace; returns what stands for this number.
+ */
 static Str
 plural(Str *text, int64_t number)
 {
@@ -185,7 +186,8 @@ problem_write(Buf *out, const Problem *p, Lang lang, Uuid instance)
 		buf_puts(out, i == 0 ? "{\"pointer\":" : ",{\"pointer\":");
 		json_put_str(out, error->pointer);
 		put_member(out, "code", str_of(message_rows[error->code].code));
-		put_member(out, "detail", message_text(out->arena, error->code, lang, error->number));
+		put_member(out, "detail",
+		           message_text(out->arena, error->code, lang, error->number));
 		buf_byte(out, '}');
 	}
 	buf_puts(out, "]}");

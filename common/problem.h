@@ -3,9 +3,9 @@
 /*
  * What may go wrong, as the client sees it and as the log does.
  *
- * NULL is success. A Problem has an outside (code, field errors: for the client, in its language)
- * and an inside (for the log); they never mix. problems.def and messages.def are the only places
- * where codes and their words are written.
+ * NULL is success. A Problem has an outside (code, field errors: for the client, in its
+ * language) and an inside (for the log); they never mix. problems.def and messages.def are the
+ * only places where codes and their words are written.
  */
 
 #include "common/ctx.h"
@@ -27,7 +27,7 @@ typedef enum FieldCode {
 typedef enum Lang { LANG_EN, LANG_TH, LANGS } Lang;
 
 typedef struct FieldError {
-	Str pointer;    /* RFC 6901, of the body; of parameters "/name" */
+	Str pointer; /* RFC 6901, of the body; of parameters "/name" */
 	FieldCode code;
 	int64_t number; /* the bound, for the messages that name one */
 } FieldError;
@@ -38,7 +38,7 @@ typedef struct Problem {
 	size_t n_fields;
 	bool again;         /* the whole transaction may be run anew */
 	const char *inside; /* NULL, or what only the log may say */
-	Str outside;        /* none, or a detail for the client that is not from our tables (an upstream's words) */
+	Str outside;        /* none, or a detail for the client that is no text of ours */
 	int retry_after_s;  /* 0: the code's own */
 } Problem;
 
@@ -54,7 +54,8 @@ typedef struct MessageRow {
 } MessageRow;
 
 extern const ProblemRow problem_rows[PROBLEM_CODES];
-extern const char *const problem_details[PROBLEM_CODES][LANGS]; /* what a client can do about it */
+/* What a client can do about it. */
+extern const char *const problem_details[PROBLEM_CODES][LANGS];
 extern const MessageRow message_rows[FIELD_CODES];
 
 /* Return what is not success. The only macro that leaves a function. */
@@ -94,14 +95,14 @@ const Problem *problem_fields(Ctx *ctx, ProblemCode code, const FieldErrors *err
 Str message_text(Arena *arena, FieldCode code, Lang lang, int64_t number);
 
 /*
- * The body of the answer, RFC 9457: type (below http.base_path), title, status, detail, code, instance,
- * errors (empty when no field is named). instance: the request's UUID.
+ * The body of the answer, RFC 9457: type (below http.base_path), title, status, detail, code,
+ * instance, errors (empty when no field is named). instance: the request's UUID.
  */
 void problem_write(Buf *out, const Problem *problem, Lang lang, Uuid instance);
 
 /*
- * RFC 4647 lookup in an Accept-Language value; English when nothing fits. Elements that are garbage are
- * passed over.
+ * RFC 4647 lookup in an Accept-Language value; English when nothing fits. Elements that are
+ * garbage are passed over.
  */
 Lang lang_choose(Str accept_language);
 const char *lang_tag(Lang lang);

@@ -28,6 +28,5 @@ void schema_ref_put(Buf *out, const Uses *uses, const Model *model, Side side);
 /* The schema of one field's value. */
 void schema_field_put(Buf *out, const Uses *uses, const Field *field, Side side);
 
-/* A member name: schema for each model that was met. One that differs by side is there as
- * NameInput too. */
+/* A member for each model that was met. One that differs by side is there as NameInput too. */
 void schemas_put(Buf *out, const Uses *uses);

@@ -1,8 +1,9 @@
 /*
- * Bytes as a body, as a query and as an Accept-Language. For libFuzzer: clang -fsanitize=fuzzer.
+ * Bytes as a body, as a query and as an Accept-Language. For libFuzzer: clang
+ * -fsanitize=fuzzer.
  *
- * What must hold: what our lexer takes json-c takes too; what was read can be written; what was written
- * passes the lexer and reads back the same; a name in an error is UTF-8.
+ * What must hold: what our lexer takes json-c takes too; what was read can be written; what was
+ * written passes the lexer and reads back the same; a name in an error is UTF-8.
  */
 
 #include <stdlib.h>

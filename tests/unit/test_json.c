@@ -32,161 +32,10 @@ arena_drop(void **state)
 	return 0;
 }
 
-/* n times `part`, between head and tail. */
-static Str
-repeated(const char *head, const char *part, size_t n, const char *tail)
-{
-	Buf out = { .arena = arena };
-
-	buf_puts(&out, head);
-	for (size_t i = 0; i < n; i++)
-		buf_puts(&out, part);
-	buf_puts(&out, tail);
-	return buf_str(&out);
-}
-
 static bool
 passes(Str text)
 {
 	return json_check(&ctx, text, JSON_DEPTH_MAX, JSON_MEMBERS_MAX) == NULL;
-}
-
-/* ---------------------------------------------------------------- json_check */
-
-static void
-what_rfc_8259_allows_is_taken(void **state)
-{
-	static const char *const rows[] = {
-		"{}", "[]", "\"\"", "0", "-0", "true", "false", "null", " \t\r\n{} \t\r\n",
-		"[1,2 , 3\n]", "{\"a\":1,\"b\":{\"a\":1}}", "[{\"a\":1},{\"a\":1}]", "{\"\":0}",
-		"[-1,0.5,1e5,1E+5,1e-5,123456789012345678901234567890,-0.0,1e308,5e-324,1e-999]",
-		"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\u0001\\u00e9\\uFFFF\\uD83D\\uDE00\"", "\"\x7F\"",
-		"\"ราคา\"", "\"\xF0\x9F\x98\x80\"", "\"\xEF\xBF\xBF\"", "\"\xF4\x8F\xBF\xBF\"",
-		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", /* 32 */
-		"{\"a\":null,\"A\":null,\"a \":null}", "[\"\\u0041\",\"A\"]", "\"/\"", "[null,true,false]",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++)
-		if (!passes(str_of(rows[i])))
-			fail_msg("refused: %s", rows[i]);
-}
-
-static void
-what_rfc_8259_or_the_contract_does_not_allow_is_refused(void **state)
-{
-	static const struct { const char *text, *inside; } rows[] = {
-		{ "", "no value at byte 0" }, { "  ", "no value at byte 2" },
-		{ "\xEF\xBB\xBF{}", "byte order mark at byte 0" },
-		{ "{", "no name at byte 1" }, { "[", "no value at byte 1" }, { "[1", "unfinished at byte 2" },
-		{ "{\"a\"", "no colon at byte 4" }, { "{\"a\":", "no value at byte 5" }, { "{\"a\":1", "unfinished at byte 6" },
-		{ "{\"a\":1,}", "no name at byte 7" }, { "[1,]", "bad number at byte 3" }, { "[,1]", "bad number at byte 1" },
-		{ "[1 2]", "no comma at byte 3" }, { "{\"a\" 1}", "no colon at byte 5" }, { "{\"a\":1 \"b\":2}", "no comma at byte 7" },
-		{ "{a:1}", "no name at byte 1" }, { "{1:1}", "no name at byte 1" }, { "{'a':1}", "no name at byte 1" },
-		{ "[']", "bad number at byte 1" }, { "[1}", "no comma at byte 2" }, { "{\"a\":1]", "no comma at byte 6" },
-		{ "]", "bad number at byte 0" }, { "}", "bad number at byte 0" }, { "[]]", "something after the value at byte 2" },
-		{ "{}{}", "something after the value at byte 2" }, { "1 2", "something after the value at byte 2" },
-		{ "{}\n//", "something after the value at byte 3" }, { "{}#", "something after the value at byte 2" },
-		{ "/**/{}", "bad number at byte 0" }, { "[1/**/]", "no comma at byte 2" },
-		{ "tru", "no value at byte 0" }, { "True", "bad number at byte 0" }, { "nul", "no value at byte 0" },
-		{ "nulll", "something after the value at byte 4" }, { "NaN", "bad number at byte 0" },
-		{ "Infinity", "bad number at byte 0" }, { "-Infinity", "bad number at byte 0" }, { "nan", "no value at byte 0" },
-		{ "01", "bad number at byte 0" }, { "-", "bad number at byte 0" }, { "+1", "bad number at byte 0" },
-		{ ".5", "bad number at byte 0" }, { "1.", "bad number at byte 0" }, { "1e", "bad number at byte 0" },
-		{ "0x1F", "something after the value at byte 1" }, { "1_000", "something after the value at byte 1" },
-		{ "[-]", "bad number at byte 1" }, { "[1.e1]", "bad number at byte 1" },
-		{ "1e400", "number too large at byte 0" }, { "[-1e400]", "number too large at byte 1" },
-		{ "\"", "string without end at byte 1" }, { "\"a", "string without end at byte 2" }, { "\"\\", "string without end at byte 1" },
-		{ "\"\\\"", "string without end at byte 3" }, { "\"\\x41\"", "bad escape at byte 1" }, { "\"\\a\"", "bad escape at byte 1" },
-		{ "\"\\u12\"", "bad \\u escape at byte 1" }, { "\"\\u12g4\"", "bad \\u escape at byte 1" },
-		{ "\"\\u+123\"", "bad \\u escape at byte 1" }, { "\"\\U0041\"", "bad escape at byte 1" },
-		{ "\"\\u0000\"", "\\u0000 at byte 1" }, { "{\"a\\u0000b\":1}", "\\u0000 at byte 3" },
-		{ "\"\\ud800\"", "lone surrogate at byte 1" }, { "\"\\udc00\"", "lone surrogate at byte 1" },
-		{ "\"\\ud800\\ud800\"", "lone surrogate at byte 1" }, { "\"\\ud800\\u0041\"", "lone surrogate at byte 1" },
-		{ "\"\\ud800\\n\"", "lone surrogate at byte 1" }, { "\"\\uD83D\\uDE0\"", "lone surrogate at byte 1" },
-		{ "\"\\udc00\\ud800\"", "lone surrogate at byte 1" },
-		{ "\"a\tb\"", "control character in a string at byte 2" }, { "\"a\nb\"", "control character in a string at byte 2" },
-		{ "\"01234567\x1F\"", "control character in a string at byte 9" },
-		{ "\"\xFF\"", "bad UTF-8 at byte 1" }, { "\"\xC0\xAF\"", "bad UTF-8 at byte 1" }, { "\"\xED\xA0\x80\"", "bad UTF-8 at byte 1" },
-		{ "\"\xE0\xB8\"", "bad UTF-8 at byte 1" }, { "\"\xF4\x90\x80\x80\"", "bad UTF-8 at byte 1" }, { "\"\x80\"", "bad UTF-8 at byte 1" },
-		{ "[\xC2\xA0]", "bad number at byte 1" }, { "\f{}", "bad number at byte 0" }, { "\v{}", "bad number at byte 0" },
-		{ "{\"a\":1,\"a\":2}", "repeated member at byte 7" }, { "{\"a\":1,\"\\u0061\":2}", "repeated member at byte 7" },
-		{ "{\"\\ud83d\\ude00\":1,\"\xF0\x9F\x98\x80\":2}", "repeated member at byte 18" },
-		{ "{\"x\":{\"b\":1,\"c\":2,\"b\":3}}", "repeated member at byte 18" }, { "{\"/\":1,\"\\/\":2}", "repeated member at byte 7" },
-		{ "{\"\":1,\"\":1}", "repeated member at byte 6" },
-		{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "nested too deep at byte 32" },
-		{ "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[{}]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", "nested too deep at byte 36" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		const Problem *p = json_check(&ctx, str_of(rows[i].text), JSON_DEPTH_MAX, JSON_MEMBERS_MAX);
-
-		if (p == NULL)
-			fail_msg("taken: %s", rows[i].text);
-		assert_int_equal(p->code, P_malformed_json);
-		assert_string_equal(p->inside, rows[i].inside);
-	}
-	assert_false(passes((Str){ "\"a\0b\"", 5 }));
-	assert_false(passes((Str){ "{}\0", 3 }));
-}
-
-/* Cut after any byte, a document is refused; and nothing reads beyond it (AddressSanitizer). */
-static void
-no_document_that_is_cut_passes(void **state)
-{
-	static const char whole[] =
-	    "{\"a\":[1.5e3,-0,\"\\u00e9\\uD83D\\uDE00\\n\",true,false,null,{\"ราคา\":{}}],\"b\":[],\"c\":\"xxxxxxxxxxxxxxxx\"}";
-
-	(void)state;
-	assert_true(passes(str_of(whole)));
-	for (size_t n = 0; n < sizeof whole - 1; n++) {
-		char *copy = malloc(n);
-
-		memcpy(copy, whole, n);
-		assert_false(passes((Str){ copy, n }));
-		free(copy);
-	}
-}
-
-static void
-ten_thousand_members_are_taken_quickly_and_the_last_is_compared(void **state)
-{
-	Buf many = { .arena = arena };
-
-	(void)state;
-	buf_byte(&many, '{');
-	for (int i = 0; i < 10000; i++)
-		buf_print(&many, "\"a%016x\":0,", (unsigned)i * 65536U);
-	buf_puts(&many, "\"last\":0");
-	assert_true(passes(str_print(arena, "%.*s}", STR_ARG(buf_str(&many)))));
-	assert_false(passes(str_print(arena, "%.*s,\"a%016x\":0}", STR_ARG(buf_str(&many)), 0U)));
-	assert_false(passes(str_print(arena, "%.*s,\"l\\u0061st\":0}", STR_ARG(buf_str(&many)))));
-}
-
-static void
-members_and_objects_are_counted_together(void **state)
-{
-	(void)state;
-	assert_null(json_check(&ctx, S("{\"a\":1,\"b\":2}"), 32, 3));
-	assert_non_null(json_check(&ctx, S("{\"a\":1,\"b\":2}"), 32, 2));
-	assert_null(json_check(&ctx, S("[{},{},{}]"), 32, 3));
-	assert_non_null(json_check(&ctx, S("[{},{},{}]"), 32, 2));
-	assert_null(json_check(&ctx, S("[[],[],[],1,2,3]"), 32, 0));
-	assert_false(passes(repeated("[{}", ",{}", JSON_MEMBERS_MAX, "]")));
-	assert_true(passes(repeated("[{}", ",{}", JSON_MEMBERS_MAX - 1, "]")));
-	assert_non_null(json_check(&ctx, S("[]"), 0, 0));
-	assert_null(json_check(&ctx, S("1"), 0, 0));
-}
-
-static void
-checking_gives_its_memory_back(void **state)
-{
-	size_t used = arena_used(arena);
-
-	(void)state;
-	assert_true(passes(S("{\"a\":{\"b\\u0063\":[{\"d\":1}]}}")));
-	assert_int_equal(arena_used(arena), used);
 }
 
 /* ---------------------------------------------------------------- json_read */
@@ -258,12 +107,17 @@ a_body_becomes_a_struct(void **state)
 {
 	FieldErrors errors;
 	Lamp lamp = lamp_read(
-	    " {\"sku\":\"\\u0e01\\ud83d\\ude00\\/\",\"stock\":100,\"watts\":1e1,\"dimmable\":true,\"shade\":\"dark\","
-	    "\"maker\":\"01930000-0000-7000-8000-00000000000A\",\"made_at\":\"1970-01-01T07:00:01+07:00\","
+	    " {\"sku\":\"\\u0e01\\ud83d\\ude00\\/"
+	    "\",\"stock\":100,\"watts\":1e1,\"dimmable\":true,\"shade\":\"dark\","
+	    "\"maker\":\"01930000-0000-7000-8000-00000000000A\",\"made_at\":\"1970-01-01T07:00:"
+	    "01+07:00\","
 	    "\"tags\":[\"a\",\"ราคา\"],\"sizes\":[-9223372036854775808,9223372036854775807],"
-	    "\"extra\": { \"n\" : 12345678901234567890.10 } ,\"price\":{\"currency\":\"THB\",\"amount\":9007199254740991},"
-	    "\"others\":[{\"amount\":1,\"currency\":\"EUR\"},{\"amount\":2,\"currency\":\"USD\"}],\"note\":null,"
-	    "\"sale\":0,\"old_price\":{\"amount\":5,\"currency\":\"JPY\"},\"words\":[],\"data\":[1.10,\"]\"],"
+	    "\"extra\": { \"n\" : 12345678901234567890.10 } "
+	    ",\"price\":{\"currency\":\"THB\",\"amount\":9007199254740991},"
+	    "\"others\":[{\"amount\":1,\"currency\":\"EUR\"},{\"amount\":2,\"currency\":"
+	    "\"USD\"}],\"note\":null,"
+	    "\"sale\":0,\"old_price\":{\"amount\":5,\"currency\":\"JPY\"},\"words\":[],"
+	    "\"data\":[1.10,\"]\"],"
 	    "\"password\":\"a secret\"}\n",
 	    &errors);
 
@@ -304,12 +158,14 @@ what_is_absent_has_its_initial_value(void **state)
 	assert_int_equal(lamp.stock, 3);
 	assert_int_equal(lamp.shade, SHADE_LIGHT);
 	assert_true(str_eq(lamp.extra.text, S("{}")));
-	assert_false(lamp.note.given || lamp.sale.given || lamp.old_price.given || lamp.words.given);
+	assert_false(lamp.note.given || lamp.sale.given || lamp.old_price.given ||
+	             lamp.words.given);
 }
 
 static void
 each_wrong_field_is_told_with_its_pointer(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *text, *pointer; FieldCode code; int64_t number; } rows[] = {
 		{ "[]", "", F_type, 0 },
 		{ "null", "", F_type, 0 },
@@ -369,6 +225,7 @@ each_wrong_field_is_told_with_its_pointer(void **state)
 		{ "{\"sku\":\"123456789\",\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_too_long, 8 },
 		{ "{\"sku\":{\"a\":1},\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_type, 0 },
 	};
+	/* clang-format on */
 	FieldErrors errors;
 
 	(void)state;
@@ -377,7 +234,8 @@ each_wrong_field_is_told_with_its_pointer(void **state)
 		if (errors.n != 1 || !str_eq(errors.v[0].pointer, str_of(rows[i].pointer)) ||
 		    errors.v[0].code != rows[i].code || errors.v[0].number != rows[i].number)
 			fail_msg("%s gave %zu errors, first %.*s %s", rows[i].text, errors.n,
-			         errors.n == 0 ? 0 : (int)errors.v[0].pointer.n, errors.v[0].pointer.p,
+			         errors.n == 0 ? 0 : (int)errors.v[0].pointer.n,
+			         errors.v[0].pointer.p,
 			         message_rows[errors.v[0].code].text[LANG_EN]);
 	}
 }
@@ -389,7 +247,8 @@ all_wrong_fields_are_told_at_once_and_a_hundred_at_most(void **state)
 	FieldErrors errors;
 
 	(void)state;
-	lamp_read("{\"x\":1,\"stock\":-1,\"tags\":[1,\"abcde\"],\"price\":{\"amount\":false}}", &errors);
+	lamp_read("{\"x\":1,\"stock\":-1,\"tags\":[1,\"abcde\"],\"price\":{\"amount\":false}}",
+	          &errors);
 	assert_int_equal(errors.n, 7);
 	assert_true(str_eq(errors.v[0].pointer, S("/x")));
 	assert_true(str_eq(errors.v[5].pointer, S("/price/currency")));
@@ -405,10 +264,15 @@ all_wrong_fields_are_told_at_once_and_a_hundred_at_most(void **state)
 static void
 a_long_unknown_name_is_not_told_back_whole(void **state)
 {
+	Buf text = { .arena = arena };
 	FieldErrors errors;
 
 	(void)state;
-	lamp_read(str_text(arena, repeated("{" WHOLE ",\"", "ก", 5000, "\":1}")), &errors);
+	buf_puts(&text, "{" WHOLE ",\"");
+	for (int i = 0; i < 5000; i++)
+		buf_puts(&text, "ก");
+	buf_puts(&text, "\":1}");
+	lamp_read(str_text(arena, buf_str(&text)), &errors);
 	assert_int_equal(errors.n, 1);
 	assert_int_equal(str_points(errors.v[0].pointer), 1 + 100 + 1);
 	assert_true(str_is_utf8(errors.v[0].pointer));
@@ -417,13 +281,19 @@ a_long_unknown_name_is_not_told_back_whole(void **state)
 static void
 a_malformed_body_is_a_problem_and_no_field_error(void **state)
 {
-	static const char *const rows[] = { "", "{", "{\"sku\":\"\\u0000\"}", "{'sku':1}", "{\"a\":1,\"a\":1}", "{\"a\":1e999}" };
+	static const char *const rows[] = { "",
+		                            "{",
+		                            "{\"sku\":\"\\u0000\"}",
+		                            "{'sku':1}",
+		                            "{\"a\":1,\"a\":1}",
+		                            "{\"a\":1e999}" };
 	Lamp lamp;
 	FieldErrors errors = { .n = 0 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		const Problem *p = json_read(&ctx, str_of(rows[i]), &Lamp_model, &lamp, &errors);
+		const Problem *p =
+		    json_read(&ctx, str_of(rows[i]), &Lamp_model, &lamp, &errors);
 
 		assert_non_null(p);
 		assert_int_equal(p->code, P_malformed_json);
@@ -435,12 +305,14 @@ a_malformed_body_is_a_problem_and_no_field_error(void **state)
 static void
 json_c_takes_what_the_lexer_takes(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *text; } rows[] = {
 		{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]" },
 		{ "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}" },
 		{ "123" }, { "-0.0" }, { "true" }, { "null" }, { "\"\\ud83d\\ude00\"" }, { " [ ] " },
 		{ "123456789012345678901234567890" }, { "\"\x7F\"" }, { "{\"\":{}}" }, { "5e-324" }, { "1e-999" },
 	};
+	/* clang-format on */
 	JsonValue *value;
 
 	(void)state;
@@ -458,7 +330,10 @@ a_value_is_walked_without_a_model(void **state)
 	double number;
 
 	(void)state;
-	assert_null(json_parse(&ctx, S("{\"name\":\"digits\",\"shape\":[-1,64],\"x\":1.5,\"big\":99999999999999999999,\"n\":null}"), &root));
+	assert_null(json_parse(&ctx,
+	                       S("{\"name\":\"digits\",\"shape\":[-1,64],\"x\":1.5,\"big\":"
+	                         "99999999999999999999,\"n\":null}"),
+	                       &root));
 	assert_true(json_str(json_get(root, "name"), &text));
 	assert_true(str_eq(text, S("digits")));
 	list = json_get(root, "shape");
@@ -496,6 +371,7 @@ str_written(Str text)
 static void
 strings_are_escaped(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *text, *want; } rows[] = {
 		{ "", "\"\"" }, { "plain", "\"plain\"" }, { "a long text without anything", "\"a long text without anything\"" },
 		{ "\"\\", "\"\\\"\\\\\"" }, { "\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\"" }, { "\x01\x1F\x7F", "\"\\u0001\\u001f\x7F\"" },
@@ -504,6 +380,7 @@ strings_are_escaped(void **state)
 		{ "\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"" }, { "\xE0\xB8\"", "\"\xEF\xBF\xBD\xEF\xBF\xBD\\\"\"" },
 		{ "ก\xFFข", "\"ก\xEF\xBF\xBDข\"" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -536,12 +413,14 @@ whatever_bytes_are_written_the_result_is_json(void **state)
 static void
 numbers_are_as_short_as_they_can_be(void **state)
 {
+	/* clang-format off */
 	static const struct { double v; const char *want; } rows[] = {
 		{ 0, "0" }, { -0.0, "-0" }, { 1, "1" }, { -1.5, "-1.5" }, { 0.1, "0.1" }, { 0.30000000000000004, "0.30000000000000004" },
 		{ 1e15, "1e+15" }, { 999999999999999, "999999999999999" }, { 123456789012345680, "1.2345678901234568e+17" },
 		{ 1e300, "1e+300" }, { 5e-324, "4.94065645841247e-324" }, { DBL_MAX, "1.7976931348623157e+308" }, { 100, "100" },
 		{ 3.14, "3.14" }, { 1.0 / 3, "0.3333333333333333" }, { 2.0 / 3, "0.6666666666666666" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -561,10 +440,22 @@ a_struct_becomes_an_object_in_the_order_of_its_model(void **state)
 	int64_t sizes[] = { INT64_MIN, 0 };
 	Money others[] = { { 1, S("EUR") }, { 2, S("USD") } };
 	Lamp lamp = {
-		.sku = S("A-1"), .stock = 5, .watts = 2.5, .dimmable = true, .shade = SHADE_LIGHT, .maker = { { 1 } },
-		.made_at = { 1500000 }, .tags = { tags, 2 }, .sizes = { sizes, 2 }, .extra = { S("{ \"a b\" : [1, \"\\\" x\"] }") },
-		.price = { 129900, S("THB") }, .others = { others, 2 }, .sale = { false, true, 7 },
-		.old_price = { true, true, { 3, S("JPY") } }, .data = { true, true, { S("") } }, .password = S("shown once"),
+		.sku = S("A-1"),
+		.stock = 5,
+		.watts = 2.5,
+		.dimmable = true,
+		.shade = SHADE_LIGHT,
+		.maker = { { 1 } },
+		.made_at = { 1500000 },
+		.tags = { tags, 2 },
+		.sizes = { sizes, 2 },
+		.extra = { S("{ \"a b\" : [1, \"\\\" x\"] }") },
+		.price = { 129900, S("THB") },
+		.others = { others, 2 },
+		.sale = { false, true, 7 },
+		.old_price = { true, true, { 3, S("JPY") } },
+		.data = { true, true, { S("") } },
+		.password = S("shown once"),
 	};
 	Buf out = { .arena = arena };
 
@@ -573,11 +464,15 @@ a_struct_becomes_an_object_in_the_order_of_its_model(void **state)
 	assert_string_equal(
 	    str_text(arena, buf_str(&out)),
 	    "{\"sku\":\"A-1\",\"stock\":5,\"watts\":2.5,\"dimmable\":true,\"shade\":\"light\","
-	    "\"maker\":\"01000000-0000-0000-0000-000000000000\",\"made_at\":\"1970-01-01T00:00:01.500000Z\","
-	    "\"tags\":[\"a\",\"\\\"\"],\"sizes\":[-9223372036854775808,0],\"extra\":{\"a b\":[1,\"\\\" x\"]},"
+	    "\"maker\":\"01000000-0000-0000-0000-000000000000\",\"made_at\":\"1970-01-01T00:00:"
+	    "01.500000Z\","
+	    "\"tags\":[\"a\",\"\\\"\"],\"sizes\":[-9223372036854775808,0],\"extra\":{\"a "
+	    "b\":[1,\"\\\" x\"]},"
 	    "\"price\":{\"amount\":129900,\"currency\":\"THB\"},"
-	    "\"others\":[{\"amount\":1,\"currency\":\"EUR\"},{\"amount\":2,\"currency\":\"USD\"}],\"note\":null,"
-	    "\"sale\":7,\"old_price\":{\"amount\":3,\"currency\":\"JPY\"},\"words\":null,\"data\":null,\"ends_at\":null,"
+	    "\"others\":[{\"amount\":1,\"currency\":\"EUR\"},{\"amount\":2,\"currency\":"
+	    "\"USD\"}],\"note\":null,"
+	    "\"sale\":7,\"old_price\":{\"amount\":3,\"currency\":\"JPY\"},\"words\":null,"
+	    "\"data\":null,\"ends_at\":null,"
 	    "\"password\":\"shown once\"}");
 }
 
@@ -585,7 +480,7 @@ static void
 an_empty_struct_and_an_infinite_number_are_json_too(void **state)
 {
 	Buf out = { .arena = arena };
-	Lamp lamp = { .watts = INFINITY };
+	Lamp lamp = { .watts = (double)INFINITY };
 
 	(void)state;
 	json_write(&out, &Nothing_model, &(Nothing){ 0 });
@@ -601,9 +496,12 @@ what_is_written_can_be_read(void **state)
 {
 	static const char text[] =
 	    "{\"sku\":\"ก\\n\",\"stock\":1,\"watts\":0.1,\"dimmable\":false,\"shade\":\"dark\","
-	    "\"maker\":\"01930000-0000-7000-8000-00000000000a\",\"made_at\":\"2026-11-21T09:00:00.123456Z\",\"tags\":[\"x\"],"
-	    "\"sizes\":[1,2],\"extra\":{\"a\":1.10},\"price\":{\"amount\":1,\"currency\":\"THB\"},\"others\":[],\"note\":null,"
-	    "\"sale\":2,\"old_price\":null,\"words\":[\"y\"],\"data\":[{}],\"ends_at\":\"2026-11-21T09:00:00.000000Z\","
+	    "\"maker\":\"01930000-0000-7000-8000-00000000000a\",\"made_at\":\"2026-11-21T09:00:"
+	    "00.123456Z\",\"tags\":[\"x\"],"
+	    "\"sizes\":[1,2],\"extra\":{\"a\":1.10},\"price\":{\"amount\":1,\"currency\":"
+	    "\"THB\"},\"others\":[],\"note\":null,"
+	    "\"sale\":2,\"old_price\":null,\"words\":[\"y\"],\"data\":[{}],\"ends_at\":\"2026-"
+	    "11-21T09:00:00.000000Z\","
 	    "\"password\":\"p\"}";
 	FieldErrors errors;
 	Lamp lamp = lamp_read(text, &errors);
@@ -619,12 +517,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_rfc_8259_allows_is_taken),
-		cmocka_unit_test(what_rfc_8259_or_the_contract_does_not_allow_is_refused),
-		cmocka_unit_test(no_document_that_is_cut_passes),
-		cmocka_unit_test(ten_thousand_members_are_taken_quickly_and_the_last_is_compared),
-		cmocka_unit_test(members_and_objects_are_counted_together),
-		cmocka_unit_test(checking_gives_its_memory_back),
 		cmocka_unit_test(a_body_becomes_a_struct),
 		cmocka_unit_test(what_is_absent_has_its_initial_value),
 		cmocka_unit_test(each_wrong_field_is_told_with_its_pointer),

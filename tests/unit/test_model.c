@@ -71,6 +71,7 @@ MODEL(All,
 static void
 the_kind_comes_from_the_type_of_the_member(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *name; Kind kind; bool optional; } rows[] = {
 		{ "yes", KIND_BOOL, false }, { "number", KIND_INT, false }, { "ratio", KIND_NUM, false },
 		{ "text", KIND_STR, false }, { "colour", KIND_ENUM, false }, { "id", KIND_UUID, false },
@@ -81,6 +82,7 @@ the_kind_comes_from_the_type_of_the_member(void **state)
 		{ "o_at", KIND_TIME, true }, { "o_tags", KIND_STRS, true }, { "o_data", KIND_JSON, true },
 		{ "o_price", KIND_MODEL, true },
 	};
+	/* clang-format on */
 
 	(void)state;
 	assert_int_equal(COUNT(rows), All_model.n);
@@ -101,6 +103,7 @@ static void
 an_optional_member_keeps_its_flags_and_its_value_where_they_are(void **state)
 {
 	All all = { .o_number = { true, true, 5 } };
+	/* clang-format off */
 	const struct { const char *name; const void *flags, *value; } rows[] = {
 		{ "o_yes", &all.o_yes, &all.o_yes.v }, { "o_number", &all.o_number, &all.o_number.v },
 		{ "o_ratio", &all.o_ratio, &all.o_ratio.v }, { "o_text", &all.o_text, &all.o_text.v },
@@ -108,6 +111,7 @@ an_optional_member_keeps_its_flags_and_its_value_where_they_are(void **state)
 		{ "o_at", &all.o_at, &all.o_at.v }, { "o_tags", &all.o_tags, &all.o_tags.v },
 		{ "o_data", &all.o_data, &all.o_data.v }, { "o_price", &all.o_price, &all.o_price.v },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -168,6 +172,7 @@ checked(const Field *field, const void *member, int64_t *number)
 static void
 numbers_have_bounds(void **state)
 {
+	/* clang-format off */
 	static const struct { int64_t min, max; bool max_zero; int64_t v; int code; int64_t number; } rows[] = {
 		{ 0, 0, false, 0, NO_ERROR, 0 },
 		{ 0, 0, false, INT64_MAX, NO_ERROR, 0 },
@@ -182,10 +187,14 @@ numbers_have_bounds(void **state)
 		{ 1, 100, false, 101, F_too_large, 100 },
 		{ 1, 100, false, 0, F_too_small, 1 },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		Field field = { .kind = KIND_INT, .min = rows[i].min, .max = rows[i].max, .max_zero = rows[i].max_zero };
+		Field field = { .kind = KIND_INT,
+			        .min = rows[i].min,
+			        .max = rows[i].max,
+			        .max_zero = rows[i].max_zero };
 		double v = (double)rows[i].v;
 		int64_t number = 0;
 
@@ -200,6 +209,7 @@ numbers_have_bounds(void **state)
 static void
 texts_are_counted_in_code_points_and_lists_in_items(void **state)
 {
+	/* clang-format off */
 	static const struct { int64_t min, max; const char *text; int code; int64_t number; } rows[] = {
 		{ 1, 5, "", F_too_short, 1 },
 		{ 1, 5, "ราคาถ", NO_ERROR, 0 },
@@ -208,6 +218,7 @@ texts_are_counted_in_code_points_and_lists_in_items(void **state)
 		{ 0, 0, "", NO_ERROR, 0 },
 		{ 0, 0, "as long as you like", NO_ERROR, 0 },
 	};
+	/* clang-format on */
 	Field list = { .kind = KIND_STRS, .min = 1, .max = 2, .item_max = 3 };
 	Field json = { .kind = KIND_JSON, .object = true, .max = 10 };
 	Str nul = { "a\0b", 3 };
@@ -233,19 +244,24 @@ texts_are_counted_in_code_points_and_lists_in_items(void **state)
 	assert_int_equal(errors.v[0].code, F_too_long);
 	assert_int_equal(errors.v[0].number, 3);
 	assert_int_equal(checked(&json, &(Json){ S("{\"a\":123}") }, &number), NO_ERROR);
-	assert_int_equal(checked(&json, &(Json){ S("{\"a\":12345}") }, &number), F_too_many_bytes);
+	assert_int_equal(checked(&json, &(Json){ S("{\"a\":12345}") }, &number),
+	                 F_too_many_bytes);
 	assert_int_equal(checked(&json, &(Json){ S("[]") }, &number), F_type);
-	assert_int_equal(checked(&(Field){ .kind = KIND_ENUM, .names = colour_names }, &(unsigned){ 2 }, &number),
+	assert_int_equal(checked(&(Field){ .kind = KIND_ENUM, .names = colour_names },
+	                         &(unsigned){ 2 }, &number),
 	                 F_not_allowed);
-	assert_int_equal(checked(&(Field){ .kind = KIND_INT, .optional = true, .min = 5 }, &(OptInt){ true, false, 0 },
-	                         &number), NO_ERROR);
-	assert_int_equal(checked(&(Field){ .kind = KIND_INT, .optional = true, .min = 5 }, &(OptInt){ true, true, 0 },
-	                         &number), F_too_small);
+	assert_int_equal(checked(&(Field){ .kind = KIND_INT, .optional = true, .min = 5 },
+	                         &(OptInt){ true, false, 0 }, &number),
+	                 NO_ERROR);
+	assert_int_equal(checked(&(Field){ .kind = KIND_INT, .optional = true, .min = 5 },
+	                         &(OptInt){ true, true, 0 }, &number),
+	                 F_too_small);
 }
 
 static void
 texts_have_formats(void **state)
 {
+	/* clang-format off */
 	static const struct { Format format; const char *text; int code; } rows[] = {
 		{ FORMAT_NONE, "anything at all", NO_ERROR },
 		{ FORMAT_EMAIL, "admin@example.org", NO_ERROR },
@@ -328,6 +344,7 @@ texts_have_formats(void **state)
 		{ FORMAT_PASSWORD, "eleven char", F_too_short },
 		{ FORMAT_PASSWORD, "รหัสผ่านของฉัน", NO_ERROR },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -336,7 +353,8 @@ texts_have_formats(void **state)
 		bool ok = format_ok(rows[i].format, str_of(rows[i].text), &wrong, &bound);
 
 		if (ok != (rows[i].code == NO_ERROR) || (!ok && (int)wrong != rows[i].code))
-			fail_msg("\"%s\": %s", rows[i].text, ok ? "passed" : message_rows[wrong].text[LANG_EN]);
+			fail_msg("\"%s\": %s", rows[i].text,
+			         ok ? "passed" : message_rows[wrong].text[LANG_EN]);
 	}
 }
 
@@ -360,11 +378,13 @@ email_passes(size_t local, size_t domain)
 static void
 formats_hold_at_exactly_their_limits(void **state)
 {
+	/* clang-format off */
 	static const struct { size_t ascii, thai; int code; int64_t bound; } rows[] = {
 		{ 12, 0, NO_ERROR, 0 }, { 11, 0, F_too_short, 12 }, { 0, 12, NO_ERROR, 0 },
 		{ 256, 0, NO_ERROR, 0 }, { 257, 0, F_too_long, 256 },
 		{ 1, 170, NO_ERROR, 0 }, { 2, 170, F_too_many_bytes, 511 },
 	};
+	/* clang-format on */
 
 	(void)state;
 	assert_true(email_passes(64, 100));
@@ -381,7 +401,8 @@ formats_hold_at_exactly_their_limits(void **state)
 			text[n++] = 'x';
 		for (size_t k = 0; k < rows[i].thai; k++, n += 3)
 			memcpy(text + n, "\xE0\xB8\x81", 3);
-		assert_int_equal(format_ok(FORMAT_PASSWORD, (Str){ text, n }, &wrong, &bound), rows[i].code == NO_ERROR);
+		assert_int_equal(format_ok(FORMAT_PASSWORD, (Str){ text, n }, &wrong, &bound),
+		                 rows[i].code == NO_ERROR);
 		if (rows[i].code != NO_ERROR) {
 			assert_int_equal(wrong, rows[i].code);
 			assert_int_equal(bound, rows[i].bound);
@@ -392,6 +413,7 @@ formats_hold_at_exactly_their_limits(void **state)
 static void
 numbers_follow_the_grammar_of_json(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *text; size_t n; bool whole; } rows[] = {
 		{ "0", 1, true }, { "-0", 2, true }, { "10", 2, true }, { "-12x", 3, true }, { "1.5", 3, false },
 		{ "1e5", 3, false }, { "1E+05", 5, false }, { "1.25e-3,", 7, false }, { "0.0", 3, false },
@@ -399,6 +421,7 @@ numbers_follow_the_grammar_of_json(void **state)
 		{ ".5", 0, true }, { "1.", 0, false }, { "1.e1", 0, false }, { "1e", 0, false }, { "1e+", 0, false },
 		{ "Infinity", 0, true }, { "NaN", 0, true }, { "0x10", 1, true }, { " 1", 0, true },
 	};
+	/* clang-format on */
 	double v = 0;
 
 	(void)state;
@@ -440,6 +463,7 @@ a_number_of_any_length_is_finite_below_10_to_the_308(void **state)
 static void
 text_is_read_as_its_field_says(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *field, *text; int code; } rows[] = {
 		{ "yes", "true", NO_ERROR }, { "yes", "false", NO_ERROR }, { "yes", "1", F_type },
 		{ "yes", "True", F_type }, { "yes", "", F_type },
@@ -456,6 +480,7 @@ text_is_read_as_its_field_says(void **state)
 		{ "at", "2026-11-21T16:00:00+07:00", NO_ERROR }, { "at", "2026-11-21", F_time },
 		{ "o_number", "4", NO_ERROR }, { "o_number", "x", F_type },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -464,7 +489,8 @@ text_is_read_as_its_field_says(void **state)
 		FieldError wrong = { .code = F_required };
 		bool read = field_read(field, str_of(rows[i].text), &all, &wrong);
 
-		if (read != (rows[i].code == NO_ERROR) || (!read && (int)wrong.code != rows[i].code))
+		if (read != (rows[i].code == NO_ERROR) ||
+		    (!read && (int)wrong.code != rows[i].code))
 			fail_msg("%s \"%s\": %s", rows[i].field, rows[i].text,
 			         read ? "read" : message_rows[wrong.code].text[LANG_EN]);
 		if (field->optional)
@@ -477,7 +503,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kind_comes_from_the_type_of_the_member),
-		cmocka_unit_test(an_optional_member_keeps_its_flags_and_its_value_where_they_are),
+		cmocka_unit_test(
+		    an_optional_member_keeps_its_flags_and_its_value_where_they_are),
 		cmocka_unit_test(initial_values_are_set_for_the_body_or_for_all_else),
 		cmocka_unit_test(numbers_have_bounds),
 		cmocka_unit_test(texts_are_counted_in_code_points_and_lists_in_items),

@@ -108,6 +108,7 @@ MODEL(LampSet,
 
 #define PROBLEMS(...) ((const ProblemCode[]){ __VA_ARGS__, P_internal })
 
+/* clang-format off */
 const Route routes[] = {
 	{ .id = "lamp_list", .method = GET, .path = "/v1/lamps", .who = anyone, .takes = &LampFilter_model,
 	  .gives = &LampPage_model, .status = 200, .about = "List lamps",
@@ -127,9 +128,12 @@ const Route routes[] = {
 	{ .id = "page", .method = GET, .path = "/metrics", .who = ops, .lane = LANE_OPS, .takes = &Nothing_model,
 	  .gives = &Nothing_model, .status = 200, .media = "text/plain; version=0.0.4 application/json", .about = "Numbers" },
 };
+/* clang-format on */
 const size_t route_count = COUNT(routes);
 
-const char *const permission_names[WHOS] = { [products_write] = "products:write", [ops_read] = "ops:read" };
+const char *const permission_names[WHOS] = {
+	[products_write] = "products:write", [ops_read] = "ops:read"
+};
 
 static Arena *arena;
 static Ctx ctx;
@@ -163,7 +167,8 @@ at(JsonValue *v, const char *way)
 	uint64_t i;
 
 	while (str_next(&rest, ' ', &step))
-		v = str_u64(step, &i) && json_len(v) > 0 ? json_at(v, i) : json_get(v, str_text(arena, step));
+		v = str_u64(step, &i) && json_len(v) > 0 ? json_at(v, i)
+		                                         : json_get(v, str_text(arena, step));
 	return v;
 }
 
@@ -240,10 +245,12 @@ static void
 bodies_and_answers_refer_to_schemas(void **state)
 {
 	(void)state;
-	assert_true(is_text("paths /v1/lamps post requestBody content application/json schema $ref",
-	                    "#/components/schemas/LampNew"));
-	assert_true(is_text("paths /v1/lamps post responses 201 content application/json schema $ref",
-	                    "#/components/schemas/Lamp"));
+	assert_true(
+	    is_text("paths /v1/lamps post requestBody content application/json schema $ref",
+	            "#/components/schemas/LampNew"));
+	assert_true(
+	    is_text("paths /v1/lamps post responses 201 content application/json schema $ref",
+	            "#/components/schemas/Lamp"));
 	assert_non_null(at(document, "paths /v1/lamps post responses 201 headers Location"));
 	assert_non_null(at(document, "paths /v1/lamps post responses 201 headers ETag"));
 	assert_non_null(at(document, "paths /v1/lamps get responses 200 headers Link"));
@@ -254,11 +261,15 @@ bodies_and_answers_refer_to_schemas(void **state)
 	assert_null(at(document, "paths /v1/lamps/{id} delete requestBody"));
 	assert_non_null(at(document, "paths /v1/sets put responses 200"));
 	assert_non_null(at(document, "paths /v1/sets put responses 201"));
-	assert_true(is_text("paths /v1/run post requestBody content application/x+json schema $ref",
-	                    "#/components/schemas/LampSetInput"));
-	assert_true(is_text("paths /v1/run post responses 200 content application/json schema type", "object"));
-	assert_true(is_text("paths /metrics get responses 200 content text/plain schema type", "string"));
-	assert_true(is_text("paths /metrics get responses 200 content application/json schema type", "object"));
+	assert_true(
+	    is_text("paths /v1/run post requestBody content application/x+json schema $ref",
+	            "#/components/schemas/LampSetInput"));
+	assert_true(is_text(
+	    "paths /v1/run post responses 200 content application/json schema type", "object"));
+	assert_true(is_text("paths /metrics get responses 200 content text/plain schema type",
+	                    "string"));
+	assert_true(is_text(
+	    "paths /metrics get responses 200 content application/json schema type", "object"));
 }
 
 static void
@@ -301,7 +312,8 @@ schemas_are_closed_and_say_what_the_fields_say(void **state)
 	assert_null(at(document, OUT "anything type"));
 	assert_null(at(document, OUT "version minimum"));
 	assert_true(is_text(OUT "created_at format", "date-time"));
-	assert_true(is_text("components schemas LampPage properties items items $ref", "#/components/schemas/Lamp"));
+	assert_true(is_text("components schemas LampPage properties items items $ref",
+	                    "#/components/schemas/Lamp"));
 	assert_null(at(document, "components schemas LampKey"));
 	assert_null(at(document, "components schemas MoneyInput"));
 	assert_non_null(at(document, "components schemas Lamp additionalProperties"));
@@ -314,15 +326,18 @@ a_model_used_both_ways_has_two_schemas_where_they_differ(void **state)
 	assert_int_equal(json_len(at(document, "components schemas LampSet required")), 2);
 	assert_non_null(at(document, "components schemas LampSetInput properties note"));
 	assert_int_equal(json_len(at(document, "components schemas LampSetInput required")), 0);
-	assert_true(is_text("paths /v1/sets put requestBody content application/json schema $ref",
-	                    "#/components/schemas/LampSetInput"));
-	assert_true(is_text("paths /v1/sets put responses 200 content application/json schema $ref",
-	                    "#/components/schemas/LampSet"));
+	assert_true(
+	    is_text("paths /v1/sets put requestBody content application/json schema $ref",
+	            "#/components/schemas/LampSetInput"));
+	assert_true(
+	    is_text("paths /v1/sets put responses 200 content application/json schema $ref",
+	            "#/components/schemas/LampSet"));
 }
 
 static void
 every_operation_lists_what_may_go_wrong(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *way, *code; bool listed; } rows[] = {
 		{ "paths /v1/lamps get responses 400 x-codes", "bad_request", true },
 		{ "paths /v1/lamps get responses 400 x-codes", "invalid_parameter", true },
@@ -349,12 +364,14 @@ every_operation_lists_what_may_go_wrong(void **state)
 		{ "components schemas FieldError properties code enum", "too_long", true },
 		{ "components schemas FieldError properties code enum", "", false },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
 		if (lists(rows[i].way, rows[i].code) != rows[i].listed)
 			fail_msg("%s: %s", rows[i].way, rows[i].code);
-	assert_non_null(at(document, "paths /v1/lamps get responses 401 headers WWW-Authenticate"));
+	assert_non_null(
+	    at(document, "paths /v1/lamps get responses 401 headers WWW-Authenticate"));
 	assert_non_null(at(document, "paths /v1/lamps get responses 503 headers Retry-After"));
 }
 
@@ -383,7 +400,8 @@ the_base_path_is_the_server(void **state)
 	conf = &based;
 	openapi_write(&out);
 	conf = before;
-	assert_non_null(strstr(str_text(arena, buf_str(&out)), "\"servers\":[{\"url\":\"/api\"}]"));
+	assert_non_null(
+	    strstr(str_text(arena, buf_str(&out)), "\"servers\":[{\"url\":\"/api\"}]"));
 }
 
 int

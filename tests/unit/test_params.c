@@ -88,8 +88,11 @@ ask_read(const char *id, const char *query, const char *const *headers, FieldErr
 	Ctx ctx = { .arena = arena };
 	Str values[] = { str_of("ab"), str_of(id) };
 	Params params = {
-		.path = "/v1/things/{code}/parts/{id}", .path_values = values, .query = str_of(query),
-		.header = header_of, .of = headers,
+		.path = "/v1/things/{code}/parts/{id}",
+		.path_values = values,
+		.query = str_of(query),
+		.header = header_of,
+		.of = headers,
 	};
 	Ask ask = { .limit = -1 };
 
@@ -103,13 +106,14 @@ ask_read(const char *id, const char *query, const char *const *headers, FieldErr
 static void
 what_is_given_lands_in_the_struct(void **state)
 {
-	static const char *const headers[] = { "if-match", " \"3\" ", "x-version", "-0", "x-other", "y", NULL };
+	static const char *const headers[] = { "if-match", " \"3\" ", "x-version", "-0",
+		                               "x-other",  "y",       NULL };
 	FieldErrors errors;
-	Ask ask = ask_read(
-	    ID,
-	    "limit=100&q=%E0%B8%81+b&sort=name&then=price&ratio=1e-1&deep=true&since=2026-11-21T09%3A00%3A00%2B07:00"
-	    "&channel=a&tag=x&channel=b.c&size=-5&size=6&tag=&format=",
-	    headers, &errors);
+	Ask ask = ask_read(ID,
+	                   "limit=100&q=%E0%B8%81+b&sort=name&then=price&ratio=1e-1&deep=true&"
+	                   "since=2026-11-21T09%3A00%3A00%2B07:00"
+	                   "&channel=a&tag=x&channel=b.c&size=-5&size=6&tag=&format=",
+	                   headers, &errors);
 
 	(void)state;
 	assert_int_equal(errors.n, 0);
@@ -124,7 +128,8 @@ what_is_given_lands_in_the_struct(void **state)
 	assert_int_equal(ask.since.v.us, INT64_C(1795226400000000));
 	assert_int_equal(ask.channels.n, 2);
 	assert_true(str_eq(ask.channels.v[1], S("b.c")));
-	assert_true(ask.tags.given && ask.tags.has && ask.tags.v.n == 2 && ask.tags.v.v[1].n == 0);
+	assert_true(ask.tags.given && ask.tags.has && ask.tags.v.n == 2 &&
+	            ask.tags.v.v[1].n == 0);
 	assert_int_equal(ask.sizes.n, 2);
 	assert_int_equal(ask.sizes.v[0], -5);
 	assert_int_equal(ask.format.n, 0);
@@ -149,6 +154,7 @@ what_is_absent_has_its_initial_value(void **state)
 static void
 what_is_wrong_is_told_by_its_name_on_the_wire(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *query, *pointer; FieldCode code; int64_t number; } rows[] = {
 		{ "", "/format", F_required, 0 },
 		{ "format=x&color=red", "/color", F_unknown_field, 0 },
@@ -192,6 +198,7 @@ what_is_wrong_is_told_by_its_name_on_the_wire(void **state)
 		{ "format=x&tag=a&tag=%4", "/tag", F_format, 0 },
 		{ "format=x&size=1&size=x", "/size", F_type, 0 },
 	};
+	/* clang-format on */
 	FieldErrors errors;
 
 	(void)state;
@@ -199,8 +206,9 @@ what_is_wrong_is_told_by_its_name_on_the_wire(void **state)
 		ask_read(ID, rows[i].query, no_headers, &errors);
 		if (errors.n != 1 || !str_eq(errors.v[0].pointer, str_of(rows[i].pointer)) ||
 		    errors.v[0].code != rows[i].code || errors.v[0].number != rows[i].number)
-			fail_msg("%s gave %zu errors, first \"%.*s\" %s", rows[i].query, errors.n,
-			         errors.n == 0 ? 0 : (int)errors.v[0].pointer.n, errors.v[0].pointer.p,
+			fail_msg("%s gave %zu errors, first \"%.*s\" %s", rows[i].query,
+			         errors.n, errors.n == 0 ? 0 : (int)errors.v[0].pointer.n,
+			         errors.v[0].pointer.p,
 			         message_rows[errors.v[0].code].text[LANG_EN]);
 	}
 }
@@ -208,7 +216,8 @@ what_is_wrong_is_told_by_its_name_on_the_wire(void **state)
 static void
 path_and_headers_are_checked_like_the_query_and_all_is_told_at_once(void **state)
 {
-	static const char *const headers[] = { "if-match", "123456789", "x-version", "one", NULL };
+	static const char *const headers[] = { "if-match", "123456789", "x-version", "one",
+		                               NULL };
 	FieldErrors errors;
 
 	(void)state;
@@ -232,7 +241,8 @@ main(void)
 		cmocka_unit_test(what_is_given_lands_in_the_struct),
 		cmocka_unit_test(what_is_absent_has_its_initial_value),
 		cmocka_unit_test(what_is_wrong_is_told_by_its_name_on_the_wire),
-		cmocka_unit_test(path_and_headers_are_checked_like_the_query_and_all_is_told_at_once),
+		cmocka_unit_test(
+		    path_and_headers_are_checked_like_the_query_and_all_is_told_at_once),
 	};
 
 	return cmocka_run_group_tests_name("params", tests, arena_make, arena_drop);

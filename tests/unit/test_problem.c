@@ -82,14 +82,16 @@ every_message_has_words_in_both_languages_and_the_same_places_for_the_bound(void
 			Str one = message_text(arena, (FieldCode)i, (Lang)lang, 1);
 			Str several = message_text(arena, (FieldCode)i, (Lang)lang, 4711);
 
-			assert_int_equal(count_of(text, "%lld"), count_of(row->text[LANG_EN], "%lld"));
+			assert_int_equal(count_of(text, "%lld"),
+			                 count_of(row->text[LANG_EN], "%lld"));
 			assert_int_equal(count_of(text, "%lld"), count_of(text, "%"));
 			assert_int_equal(count_of(text, "{"), count_of(text, "}"));
 			assert_int_equal(has_thai(text), lang == LANG_TH);
 			assert_true(one.n > 5);
 			assert_int_equal(str_find(one, '{'), one.n);
 			assert_int_equal(str_find(several, '|'), several.n);
-			assert_int_equal(count_of(str_text(arena, several), "4711"), count_of(text, "%lld"));
+			assert_int_equal(count_of(str_text(arena, several), "4711"),
+			                 count_of(text, "%lld"));
 		}
 	}
 }
@@ -97,6 +99,7 @@ every_message_has_words_in_both_languages_and_the_same_places_for_the_bound(void
 static void
 a_bound_is_put_into_words_that_fit_its_number(void **state)
 {
+	/* clang-format off */
 	static const struct { FieldCode code; Lang lang; int64_t number; const char *want; } rows[] = {
 		{ F_too_short, LANG_EN, 12, "must be at least 12 characters" },
 		{ F_too_short, LANG_EN, 1, "must be at least 1 character" },
@@ -108,10 +111,12 @@ a_bound_is_put_into_words_that_fit_its_number(void **state)
 		{ F_fields_invalid, LANG_EN, 1, "1 field is invalid" },
 		{ F_fields_invalid, LANG_EN, 2, "2 fields are invalid" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_string_equal(str_text(arena, message_text(arena, rows[i].code, rows[i].lang, rows[i].number)),
+		assert_string_equal(str_text(arena, message_text(arena, rows[i].code,
+		                                                 rows[i].lang, rows[i].number)),
 		                    rows[i].want);
 }
 
@@ -143,10 +148,14 @@ field_errors_are_written_as_the_contract_shows_them(void **state)
 	p = problem_fields(&ctx, P_validation_failed, &errors);
 	assert_string_equal(
 	    written(p, LANG_EN),
-	    "{\"type\":\"/problems/validation_failed\",\"title\":\"The request has invalid fields\","
-	    "\"status\":422,\"detail\":\"2 fields are invalid\",\"code\":\"validation_failed\"," INSTANCE
-	    ",\"errors\":[{\"pointer\":\"/email\",\"code\":\"format\",\"detail\":\"must be an e-mail address\"},"
-	    "{\"pointer\":\"/password\",\"code\":\"too_short\",\"detail\":\"must be at least 12 characters\"}]}");
+	    "{\"type\":\"/problems/validation_failed\",\"title\":\"The request has invalid "
+	    "fields\","
+	    "\"status\":422,\"detail\":\"2 fields are "
+	    "invalid\",\"code\":\"validation_failed\"," INSTANCE
+	    ",\"errors\":[{\"pointer\":\"/email\",\"code\":\"format\",\"detail\":\"must be an "
+	    "e-mail address\"},"
+	    "{\"pointer\":\"/password\",\"code\":\"too_short\",\"detail\":\"must be at least "
+	    "12 characters\"}]}");
 	assert_non_null(strstr(written(p, LANG_TH), "\"detail\":\"ข้อมูลไม่ถูกต้อง 2 รายการ\""));
 	assert_non_null(strstr(written(p, LANG_TH), "\"detail\":\"ต้องเป็นที่อยู่อีเมล\""));
 }
@@ -161,9 +170,11 @@ what_only_the_log_may_know_is_not_written(void **state)
 	assert_string_equal(p->inside, "libpq: secret host, 7");
 	assert_null(strstr(written(p, LANG_EN), "secret"));
 	assert_non_null(strstr(written(p, LANG_EN), "\"errors\":[]}"));
-	assert_non_null(strstr(written(problem(P_not_found), LANG_TH), "\"title\":\"ไม่พบสิ่งที่ร้องขอ\",\"status\":404"));
+	assert_non_null(strstr(written(problem(P_not_found), LANG_TH),
+	                       "\"title\":\"ไม่พบสิ่งที่ร้องขอ\",\"status\":404"));
 	assert_int_equal(problem_later(&ctx, P_overloaded, 3)->retry_after_s, 3);
-	assert_int_equal(problem_field(&ctx, "/a~1b", F_not_allowed)->fields[0].code, F_not_allowed);
+	assert_int_equal(problem_field(&ctx, "/a~1b", F_not_allowed)->fields[0].code,
+	                 F_not_allowed);
 }
 
 static void
@@ -172,7 +183,8 @@ words_from_outside_are_escaped(void **state)
 	Problem p = { .code = P_invalid_tensor, .outside = S("bad \"shape\"\n\xFF") };
 
 	(void)state;
-	assert_non_null(strstr(written(&p, LANG_EN), "\"detail\":\"bad \\\"shape\\\"\\n\xEF\xBF\xBD\""));
+	assert_non_null(
+	    strstr(written(&p, LANG_EN), "\"detail\":\"bad \\\"shape\\\"\\n\xEF\xBF\xBD\""));
 }
 
 static void
@@ -183,7 +195,8 @@ the_type_lies_below_the_base_path(void **state)
 
 	(void)state;
 	conf = &based;
-	assert_non_null(strstr(written(problem(P_forbidden), LANG_EN), "{\"type\":\"/api/problems/forbidden\""));
+	assert_non_null(strstr(written(problem(P_forbidden), LANG_EN),
+	                       "{\"type\":\"/api/problems/forbidden\""));
 	conf = kept;
 }
 
@@ -196,13 +209,15 @@ the_hundred_and_first_field_error_is_dropped(void **state)
 	(void)state;
 	for (int i = 0; i < FIELD_ERRORS_MAX + 50; i++)
 		field_errors_add(&errors, S("/a"), F_type, i);
-	assert_int_equal(problem_fields(&ctx, P_validation_failed, &errors)->n_fields, FIELD_ERRORS_MAX);
+	assert_int_equal(problem_fields(&ctx, P_validation_failed, &errors)->n_fields,
+	                 FIELD_ERRORS_MAX);
 	assert_int_equal(errors.v[FIELD_ERRORS_MAX - 1].number, FIELD_ERRORS_MAX - 1);
 }
 
 static void
 the_language_is_looked_up_as_rfc_4647_says(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *header; Lang want; } rows[] = {
 		{ "", LANG_EN },
 		{ "th", LANG_TH },
@@ -249,11 +264,13 @@ the_language_is_looked_up_as_rfc_4647_says(void **state)
 		{ ";;;,==,q=1", LANG_EN },
 		{ "garbage here, th", LANG_TH },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
 		if (lang_choose(str_of(rows[i].header)) != rows[i].want)
-			fail_msg("\"%s\" gave %s", rows[i].header, lang_tag(lang_choose(str_of(rows[i].header))));
+			fail_msg("\"%s\" gave %s", rows[i].header,
+			         lang_tag(lang_choose(str_of(rows[i].header))));
 	assert_int_equal(lang_choose(STR_NONE), LANG_EN);
 	assert_string_equal(lang_tag(LANG_TH), "th");
 }
@@ -263,7 +280,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_problem_has_words_in_both_languages),
-		cmocka_unit_test(every_message_has_words_in_both_languages_and_the_same_places_for_the_bound),
+		cmocka_unit_test(
+		    every_message_has_words_in_both_languages_and_the_same_places_for_the_bound),
 		cmocka_unit_test(a_bound_is_put_into_words_that_fit_its_number),
 		cmocka_unit_test(field_errors_are_written_as_the_contract_shows_them),
 		cmocka_unit_test(what_only_the_log_may_know_is_not_written),
