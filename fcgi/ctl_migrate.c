@@ -10,8 +10,10 @@
 #include "schema/migrate.h"
 
 static const char usage[] =
-    "usage: posternctl migrate up | down [N] | status [--dsn DSN] [--dir DIR] [--wait SECONDS]\n"
-    "  --dsn DSN       libpq connection string of the schema's owner (database.owner_dsn, else database.dsn)\n"
+    "usage: posternctl migrate up | down [N] | status [--dsn DSN] [--dir DIR] [--wait "
+    "SECONDS]\n"
+    "  --dsn DSN       libpq connection string of the schema's owner (database.owner_dsn, else "
+    "database.dsn)\n"
     "  --dir DIR       the migrations (POSTERN_MIGRATIONS_DIR, else the installed ones)\n"
     "  --wait SECONDS  time that another migration may take to end (60)\n";
 
@@ -73,7 +75,8 @@ ctl_migrate(int argc, char **argv, const Settings *settings)
 		return migrate_up(&config);
 	if (strcmp(verb, "status") == 0 && rest == 1)
 		return migrate_status(&config);
-	if (strcmp(verb, "down") == 0 && (rest == 1 || (rest == 2 && str_u64(str_of(argv[optind + 1]), &n))))
+	if (strcmp(verb, "down") == 0 &&
+	    (rest == 1 || (rest == 2 && str_u64(str_of(argv[optind + 1]), &n))))
 		return migrate_down(&config, n);
 wrong:
 	fputs(usage, stderr);

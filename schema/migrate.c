@@ -30,7 +30,7 @@ typedef struct Migrator {
 	Migrations files;
 	Applied *applied; /* by version, rising */
 	size_t n_applied;
-	bool table;       /* schema_migrations is there */
+	bool table; /* schema_migrations is there */
 } Migrator;
 
 static void
@@ -50,7 +50,8 @@ migrator_done(Migrator *run)
 static bool
 succeeded(const PGresult *result)
 {
-	return PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK;
+	return PQresultStatus(result) == PGRES_TUPLES_OK ||
+	       PQresultStatus(result) == PGRES_COMMAND_OK;
 }
 
 /* A statement of the tool's own; NULL after a line on standard error. */
@@ -87,8 +88,10 @@ notice_drop(void *unused, const char *message)
 static bool
 migrator_connect(Migrator *run)
 {
-	const char *const keys[] = { "connect_timeout", "fallback_application_name", "dbname", "client_encoding", NULL };
-	const char *const values[] = { "10", "posternctl migrate", run->config->dsn, "UTF8", NULL };
+	const char *const keys[] = { "connect_timeout", "fallback_application_name", "dbname",
+		                     "client_encoding", NULL };
+	const char *const values[] = { "10", "posternctl migrate", run->config->dsn, "UTF8",
+		                       NULL };
 
 	run->conn = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(run->conn) != CONNECTION_OK) {
@@ -96,7 +99,8 @@ migrator_connect(Migrator *run)
 		return false;
 	}
 	PQsetNoticeProcessor(run->conn, notice_drop, NULL);
-	return own_done(run, arena_print(run->arena, "SET lock_timeout = %lld", (long long)run->config->locks_ms)) &&
+	return own_done(run, arena_print(run->arena, "SET lock_timeout = %lld",
+	                                 (long long)run->config->locks_ms)) &&
 	       own_done(run, "SET statement_timeout = 0") &&
 	       own_done(run, "SET idle_in_transaction_session_timeout = 0");
 }
@@ -109,7 +113,8 @@ lock_take(Migrator *run)
 	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 
 	for (;;) {
-		RESULT result = own(run, "SELECT pg_try_advisory_lock(" LOCK_KEY ")", NULL, NULL, NULL, NULL);
+		RESULT result = own(run, "SELECT pg_try_advisory_lock(" LOCK_KEY ")", NULL,
+		                    NULL, NULL, NULL);
 
 		if (result == NULL)
 			return false;
@@ -127,7 +132,8 @@ lock_take(Migrator *run)
 static bool
 applied_load(Migrator *run)
 {
-	RESULT there = own(run, "SELECT to_regclass('schema_migrations') IS NOT NULL", NULL, NULL, NULL, NULL);
+	RESULT there = own(run, "SELECT to_regclass('schema_migrations') IS NOT NULL", NULL,
+	                   NULL, NULL, NULL);
 
 	if (there == NULL)
 		return false;
@@ -135,8 +141,10 @@ applied_load(Migrator *run)
 	if (!run->table)
 		return true;
 	RESULT rows = own(run,
-	    "SELECT version, name, sha256, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-	    " FROM schema_migrations ORDER BY version", NULL, NULL, NULL, NULL);
+	                  "SELECT version, name, sha256, to_char(applied_at AT TIME ZONE "
+	                  "'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+	                  " FROM schema_migrations ORDER BY version",
+	                  NULL, NULL, NULL, NULL);
 	if (rows == NULL)
 		return false;
 	run->n_applied = (size_t)PQntuples(rows);
@@ -155,9 +163,10 @@ applied_load(Migrator *run)
 static bool
 table_make(Migrator *run)
 {
-	return run->table ||
-	       own_done(run, "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, name text NOT NULL,"
-	                     " sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), ms bigint NOT NULL)");
+	return run->table || own_done(run, "CREATE TABLE schema_migrations (version bigint "
+	                                   "PRIMARY KEY, name text NOT NULL,"
+	                                   " sha256 text NOT NULL, applied_at timestamptz NOT "
+	                                   "NULL DEFAULT now(), ms bigint NOT NULL)");
 }
 
 static const Migration *
@@ -191,8 +200,8 @@ newest_applied(const Migrator *run)
 }
 
 /*
- * What is wrong between a row and its file; NULL when nothing is. Rows above the newest file are a
- * newer program's, which may run beside this one.
+ * What is wrong between a row and its file; NULL when nothing is. Rows above the newest file
+ * are a newer program's, which may run beside this one.
  */
 static const char *
 applied_fault(const Migrator *run, const Applied *row)
@@ -200,7 +209,8 @@ applied_fault(const Migrator *run, const Applied *row)
 	const Migration *file = file_of(run, row->version);
 
 	if (file == NULL)
-		return row->version > newest_file(run) ? NULL : "was applied, and its file is gone";
+		return row->version > newest_file(run) ? NULL
+		                                       : "was applied, and its file is gone";
 	return str_eq(file->sha256, row->sha256) ? NULL : "was changed after it was applied";
 }
 
@@ -224,7 +234,8 @@ drift_check(const Migrator *run)
 
 		if (fault == NULL)
 			continue;
-		fprintf(stderr, "migrate: %04lld_%.*s.up.sql %s\n", (long long)row->version, STR_ARG(row->name), fault);
+		fprintf(stderr, "migrate: %04lld_%.*s.up.sql %s\n", (long long)row->version,
+		        STR_ARG(row->name), fault);
 		good = false;
 	}
 	for (size_t i = 0; i < run->files.n; i++) {
@@ -238,7 +249,8 @@ drift_check(const Migrator *run)
 	return good;
 }
 
-/* The server's words with the file and the line that they are about. at: where the sent text begins. */
+/* The server's words with the file and the line that they are about. at: where the sent text
+ * begins. */
 static void
 script_fault(const char *path, Str text, size_t at, const PGresult *result)
 {
@@ -249,7 +261,8 @@ script_fault(const char *path, Str text, size_t at, const PGresult *result)
 
 	while (at < text.n && (chars > 1 || (text.p[at] & 0xC0) == 0x80))
 		chars -= (text.p[at++] & 0xC0) != 0x80;
-	fprintf(stderr, "%s:%d: %s: %s\n", path, sql_line(text, at), PQresultErrorField(result, PG_DIAG_SEVERITY),
+	fprintf(stderr, "%s:%d: %s: %s\n", path, sql_line(text, at),
+	        PQresultErrorField(result, PG_DIAG_SEVERITY),
 	        PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 	if (detail != NULL)
 		fprintf(stderr, "  %s\n", detail);
@@ -282,7 +295,8 @@ statements_run(Migrator *run, const char *path, Str text)
 
 		at = token.at + token.text.n;
 		if (token.kind == SQL_BROKEN) {
-			fprintf(stderr, "%s:%d: a quote or comment begins that never ends\n", path, sql_line(text, token.at));
+			fprintf(stderr, "%s:%d: a quote or comment begins that never ends\n",
+			        path, sql_line(text, token.at));
 			return false;
 		}
 		if (token.kind == SQL_SEMICOLON || token.kind == SQL_END) {
@@ -299,19 +313,22 @@ statements_run(Migrator *run, const char *path, Str text)
 static bool
 script_check(const char *path, Str text)
 {
-	static const char *const words[] = { "begin", "start", "commit", "abort", "rollback", "prepare" };
+	static const char *const words[] = { "begin", "start",    "commit",
+		                             "abort", "rollback", "prepare" };
 	bool first = true;
 	SqlToken token;
 
-	for (size_t at = 0; (token = sql_token(text, at)).kind != SQL_END; at = token.at + token.text.n) {
+	for (size_t at = 0; (token = sql_token(text, at)).kind != SQL_END;
+	     at = token.at + token.text.n) {
 		for (size_t i = 0; first && token.kind == SQL_WORD && i < COUNT(words); i++) {
 			if (str_eq_nocase(token.text, str_of(words[i]))) {
-				fprintf(stderr, "%s:%d: %s has no place in a migration\n", path, sql_line(text, token.at),
-				        words[i]);
+				fprintf(stderr, "%s:%d: %s has no place in a migration\n", path,
+				        sql_line(text, token.at), words[i]);
 				return false;
 			}
 		}
-		if (token.kind != SQL_SPACE && token.kind != SQL_LINE && token.kind != SQL_BLOCK)
+		if (token.kind != SQL_SPACE && token.kind != SQL_LINE &&
+		    token.kind != SQL_BLOCK)
 			first = token.kind == SQL_SEMICOLON;
 	}
 	return true;
@@ -322,7 +339,8 @@ script_run(Migrator *run, const char *path, Str text, bool whole)
 {
 	if (!whole)
 		return statements_run(run, path, text);
-	if (!script_check(path, text) || !own_done(run, "BEGIN") || !part_run(run, path, text, 0, text.n))
+	if (!script_check(path, text) || !own_done(run, "BEGIN") ||
+	    !part_run(run, path, text, 0, text.n))
 		return false;
 	if (PQtransactionStatus(run->conn) == PQTRANS_INTRANS)
 		return true;
@@ -344,15 +362,18 @@ migration_run(Migrator *run, const Migration *file, bool up)
 	if (!script_run(run, path, text, whole))
 		return false;
 	ms = (clock_mono_us() - start_us) / 1000;
-	RESULT row = up
-	    ? own(run, "INSERT INTO schema_migrations (version, name, sha256, ms) VALUES ($1, $2, $3, $4)", version,
-	          str_text(run->arena, file->name), str_text(run->arena, file->sha256),
-	          arena_print(run->arena, "%lld", (long long)ms))
-	    : own(run, "DELETE FROM schema_migrations WHERE version = $1", version, NULL, NULL, NULL);
+	RESULT row = up ? own(run,
+	                      "INSERT INTO schema_migrations (version, name, sha256, ms) "
+	                      "VALUES ($1, $2, $3, $4)",
+	                      version, str_text(run->arena, file->name),
+	                      str_text(run->arena, file->sha256),
+	                      arena_print(run->arena, "%lld", (long long)ms))
+	                : own(run, "DELETE FROM schema_migrations WHERE version = $1", version,
+	                      NULL, NULL, NULL);
 	if (row == NULL || (whole && !own_done(run, "COMMIT")))
 		return false;
-	printf("%s %04lld_%.*s (%lld ms)\n", up ? "applied" : "took back", (long long)file->version,
-	       STR_ARG(file->name), (long long)ms);
+	printf("%s %04lld_%.*s (%lld ms)\n", up ? "applied" : "took back",
+	       (long long)file->version, STR_ARG(file->name), (long long)ms);
 	fflush(stdout);
 	return true;
 }
@@ -390,7 +411,8 @@ migrate_up(const MigrateConfig *config)
 		n++;
 	}
 	if (newest_applied(&run) > newest_file(&run))
-		printf("the database is at %lld, newer than these files\n", (long long)newest_applied(&run));
+		printf("the database is at %lld, newer than these files\n",
+		       (long long)newest_applied(&run));
 	else if (n == 0)
 		printf("nothing to do: at %lld\n", (long long)newest_applied(&run));
 	return EX_OK;
@@ -432,16 +454,16 @@ migrate_status(const MigrateConfig *config)
 		const Applied *row = &run.applied[i];
 		const char *fault = applied_fault(&run, row);
 
-		printf("%04lld_%.*s %.*s%s%s\n", (long long)row->version, STR_ARG(row->name), STR_ARG(row->at),
-		       fault == NULL ? "" : " ", fault == NULL ? "" : fault);
+		printf("%04lld_%.*s %.*s%s%s\n", (long long)row->version, STR_ARG(row->name),
+		       STR_ARG(row->at), fault == NULL ? "" : " ", fault == NULL ? "" : fault);
 	}
 	for (size_t i = 0; i < run.files.n; i++) {
 		const Migration *file = &run.files.v[i];
 		const char *fault = file_fault(&run, file);
 
 		if (applied_of(&run, file->version) == NULL)
-			printf("%04lld_%.*s %s\n", (long long)file->version, STR_ARG(file->name),
-			       fault == NULL ? "pending" : fault);
+			printf("%04lld_%.*s %s\n", (long long)file->version,
+			       STR_ARG(file->name), fault == NULL ? "pending" : fault);
 	}
 	return drift_check(&run) ? EX_OK : EX_DATAERR;
 }

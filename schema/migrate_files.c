@@ -33,7 +33,8 @@ file_read(Arena *arena, const char *path, Str *out)
 		n = read(fd, room, (size_t)about.st_size + 1);
 	}
 	if (n < 0 || n != about.st_size) {
-		fprintf(stderr, "%s: %s\n", path, n < 0 ? strerror(errno) : "changed while it was read");
+		fprintf(stderr, "%s: %s\n", path,
+		        n < 0 ? strerror(errno) : "changed while it was read");
 		return false;
 	}
 	text.n += (size_t)n;
@@ -86,15 +87,17 @@ file_take(Arena *arena, Migrations *all, size_t *room, const char *dir, const ch
 	if (!up && !str_ends(base, S(".down.sql")))
 		return true;
 	rest.n -= up ? 7 : 9;
-	if (!str_next(&rest, '_', &number) || number.n < 4 || !str_i64(number, &version) || version < 1 ||
-	    !name_is_plain(name = rest)) {
-		fprintf(stderr, "%s: a migration is named NNNN_what.%s.sql\n", path, up ? "up" : "down");
+	if (!str_next(&rest, '_', &number) || number.n < 4 || !str_i64(number, &version) ||
+	    version < 1 || !name_is_plain(name = rest)) {
+		fprintf(stderr, "%s: a migration is named NNNN_what.%s.sql\n", path,
+		        up ? "up" : "down");
 		return false;
 	}
 	migration = migration_of(arena, all, room, version);
 	if ((up ? migration->up_path : migration->down_path) != NULL ||
 	    (migration->name.n > 0 && !str_eq(migration->name, name))) {
-		fprintf(stderr, "%s: another migration has the number %lld\n", path, (long long)version);
+		fprintf(stderr, "%s: another migration has the number %lld\n", path,
+		        (long long)version);
 		return false;
 	}
 	migration->name = name;
@@ -129,7 +132,8 @@ migrations_read(Arena *arena, const char *dir, Migrations *out)
 		uint8_t digest[SHA256_BYTES];
 
 		if (all.v[i].up_path == NULL || all.v[i].down_path == NULL) {
-			fprintf(stderr, "%s: migration %lld has no %s\n", dir, (long long)all.v[i].version,
+			fprintf(stderr, "%s: migration %lld has no %s\n", dir,
+			        (long long)all.v[i].version,
 			        all.v[i].up_path == NULL ? ".up.sql" : ".down.sql");
 			return false;
 		}

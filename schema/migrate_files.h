@@ -6,10 +6,10 @@
 
 typedef struct Migration {
 	int64_t version;
-	Str name;           /* what */
+	Str name; /* what */
 	const char *up_path, *down_path;
 	Str up, down;
-	Str sha256;         /* of up, hexadecimal */
+	Str sha256; /* of up, hexadecimal */
 } Migration;
 
 typedef struct Migrations {
@@ -17,5 +17,6 @@ typedef struct Migrations {
 	size_t n;
 } Migrations;
 
-/* False after a line on standard error: the folder, a file's name, or a half of a pair is wrong. */
+/* False after a line on standard error: the folder, a file's name, or a half of a pair is
+ * wrong. */
 bool migrations_read(Arena *arena, const char *dir, Migrations *out) MUST_USE;

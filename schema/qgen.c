@@ -117,7 +117,10 @@ static void
 server_ask(Run *run, const Options *options)
 {
 	const MigrateConfig config = {
-		.dsn = options->dsn, .dir = options->migrations, .wait_ms = 10000, .locks_ms = 5000,
+		.dsn = options->dsn,
+		.dir = options->migrations,
+		.wait_ms = 10000,
+		.locks_ms = 5000,
 	};
 
 	if (options->migrations != NULL && migrate_up(&config) != 0)
@@ -161,7 +164,8 @@ code_emit(Run *run, const Options *options)
 	faults_end(run);
 	header = arena_print(run->arena, "%s.h", options->out);
 	file_write(run, header, qgen_header(run, options->includes, options->n_includes));
-	file_write(run, arena_print(run->arena, "%s.c", options->out), qgen_code(run, base_of(header)));
+	file_write(run, arena_print(run->arena, "%s.c", options->out),
+	           qgen_code(run, base_of(header)));
 }
 
 static const struct {
@@ -190,25 +194,39 @@ static void
 options_read(int argc, char **argv, Run *run, Options *options)
 {
 	static const struct option known[] = {
-		{ "dsn", required_argument, NULL, 'd' },    { "role", required_argument, NULL, 'r' },
-		{ "lock", required_argument, NULL, 'l' },   { "out", required_argument, NULL, 'o' },
-		{ "include", required_argument, NULL, 'i' }, { "migrations", required_argument, NULL, 'm' },
+		{ "dsn", required_argument, NULL, 'd' },
+		{ "role", required_argument, NULL, 'r' },
+		{ "lock", required_argument, NULL, 'l' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "include", required_argument, NULL, 'i' },
+		{ "migrations", required_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (option) {
-		case 'd': options->dsn = optarg; break;
-		case 'r': run->role = optarg; break;
-		case 'l': options->lock = optarg; break;
-		case 'o': options->out = optarg; break;
-		case 'm': options->migrations = optarg; break;
+		case 'd':
+			options->dsn = optarg;
+			break;
+		case 'r':
+			run->role = optarg;
+			break;
+		case 'l':
+			options->lock = optarg;
+			break;
+		case 'o':
+			options->out = optarg;
+			break;
+		case 'm':
+			options->migrations = optarg;
+			break;
 		case 'i':
 			CHECK(options->n_includes < COUNT(options->includes));
 			options->includes[options->n_includes++] = optarg;
 			break;
-		default: usage_end();
+		default:
+			usage_end();
 		}
 	}
 }

@@ -3,12 +3,12 @@
 /*
  * The query generator: SQL that is checked when C is compiled.
  *
- *	lock   a running server describes every statement; schema/queries.lock keeps what it said
- *	check  the same, compared with the lock
- *	emit   typed C from the statements, the lock and the models; no server
+ *	lock   a running server describes every statement; schema/queries.lock keeps what it
+ *said check  the same, compared with the lock emit   typed C from the statements, the lock and
+ *the models; no server
  *
- * A run has one arena and lives until the process ends. What is wrong is written to standard error as
- * "file:line: words", counted, and ends the run before anything is written.
+ * A run has one arena and lives until the process ends. What is wrong is written to standard
+ *error as "file:line: words", counted, and ends the run before anything is written.
  *
  *	qgen_read.c   .sql files into queries: name line, constraints, a template
  *	qgen_text.c   a template into the statement of one combination of choices
@@ -28,7 +28,13 @@ typedef struct Source {
 	Str text;
 } Source;
 
-typedef enum Promise { PROMISE_ONE, PROMISE_MAYBE, PROMISE_MANY, PROMISE_EACH, PROMISE_EXEC } Promise;
+typedef enum Promise {
+	PROMISE_ONE,
+	PROMISE_MAYBE,
+	PROMISE_MANY,
+	PROMISE_EACH,
+	PROMISE_EXEC
+} Promise;
 
 /* A type that may stand in a name line: `uuid`, `bigint?`. */
 typedef struct ArgType {
@@ -61,11 +67,11 @@ typedef struct Choice {
 
 typedef enum PieceKind {
 	PIECE_TEXT,
-	PIECE_PARAM,  /* text: the name without its colon */
-	PIECE_IF,     /* a fragment of choice `choice` opens */
-	PIECE_LIST,   /* a marked list opens */
-	PIECE_ENTRY,  /* the entry `text` of the list begins */
-	PIECE_CLOSE,  /* of a fragment or list */
+	PIECE_PARAM, /* text: the name without its colon */
+	PIECE_IF,    /* a fragment of choice `choice` opens */
+	PIECE_LIST,  /* a marked list opens */
+	PIECE_ENTRY, /* the entry `text` of the list begins */
+	PIECE_CLOSE, /* of a fragment or list */
 } PieceKind;
 
 typedef struct Piece {
@@ -114,7 +120,7 @@ typedef struct Query {
 	const ArgType *gives_type;
 	Rule *rules;
 	size_t n_rules;
-	Str *anew;        /* -- plan anew: fragments whose statements are not kept prepared */
+	Str *anew; /* -- plan anew: fragments whose statements are not kept prepared */
 	size_t n_anew;
 	Choice *choices;
 	size_t n_choices;
@@ -133,7 +139,7 @@ typedef struct Run {
 	int64_t migration; /* the newest one that the server had */
 	const char *role;  /* who runs the statements; NULL: whoever is connected */
 	struct pg_conn *conn;
-	Str *schema;       /* all lines of the server's schema_facts, sorted */
+	Str *schema; /* all lines of the server's schema_facts, sorted */
 	size_t n_schema;
 } Run;
 
@@ -143,7 +149,8 @@ typedef struct Run {
 void *qgen_grow(Arena *arena, void *array, size_t n, size_t size);
 
 /* "file:line: words" for the line of a byte of the source. */
-void qgen_fault(Run *run, const Source *source, size_t at, const char *format, ...) PRINTF(4, 5);
+void qgen_fault(Run *run, const Source *source, size_t at, const char *format, ...)
+    PRINTF(4, 5);
 
 /* Order of texts, for qsort. */
 int qgen_compare(const void *a, const void *b);
@@ -160,7 +167,8 @@ bool qgen_template(Run *run, Query *query);
 /* Each choice against the member that makes it, each list against its enum. */
 void qgen_choices(Run *run, const Query *query);
 
-/* The statement of one variant, ready for the server, and the byte of the source for each of its bytes. */
+/* The statement of one variant, ready for the server, and the byte of the source for each of
+ * its bytes. */
 typedef struct Text {
 	Str sql;
 	const size_t *at;
@@ -182,10 +190,10 @@ size_t qgen_choice_count(Run *run, const Query *query, const Choice *choice);
 /* Where a parameter comes from or a column goes to. */
 typedef struct Member {
 	bool found;
-	size_t arg;           /* the wrapper's argument; the last is what the query takes */
-	const char *type;     /* C type of the whole struct; NULL: the argument itself */
-	const char *path;     /* C path of the member, for offsetof: "price.v.amount" */
-	const char *outer;    /* path of the Opt model it lies in; NULL */
+	size_t arg;        /* the wrapper's argument; the last is what the query takes */
+	const char *type;  /* C type of the whole struct; NULL: the argument itself */
+	const char *path;  /* C path of the member, for offsetof: "price.v.amount" */
+	const char *outer; /* path of the Opt model it lies in; NULL */
 	Kind kind;
 	bool optional, given; /* an Opt type; :name.given */
 	const Field *field;   /* NULL for an argument */
@@ -200,7 +208,8 @@ Member qgen_column(Run *run, const Query *query, Str name);
 bool qgen_type_fits(Str type, Kind kind, const char **db_type);
 const char *qgen_kind_text(Kind kind);
 
-/* Call see(path, field) for each member of a model that a column may land in, nested ones by their dots. */
+/* Call see(path, field) for each member of a model that a column may land in, nested ones by
+ * their dots. */
 void qgen_leaves(Run *run, const Model *model, Str prefix,
                  void (*see)(Run *run, Str path, const Field *field, void *to), void *to);
 
@@ -215,7 +224,8 @@ void qgen_disconnect(Run *run);
 Str qgen_digest(Run *run, const Query *query);
 Str qgen_lock_text(Run *run);
 
-/* Fill query->said of each from the lock; one that was made from another statement is a fault. */
+/* Fill query->said of each from the lock; one that was made from another statement is a fault.
+ */
 void qgen_lock_read(Run *run, const Source *lock);
 
 /* The lock against query->said of each, line by line. */

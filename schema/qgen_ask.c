@@ -47,8 +47,8 @@ server_fault(const Asking *asking, const PGresult *result)
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 
-	qgen_fault(asking->run, asking->query->source, fault_at(asking, result), "%s: %s%s%s%s%s",
-	           PQresultErrorField(result, PG_DIAG_SEVERITY), message,
+	qgen_fault(asking->run, asking->query->source, fault_at(asking, result),
+	           "%s: %s%s%s%s%s", PQresultErrorField(result, PG_DIAG_SEVERITY), message,
 	           detail == NULL ? "" : "; ", detail == NULL ? "" : detail,
 	           hint == NULL ? "" : "; ", hint == NULL ? "" : hint);
 }
@@ -56,14 +56,16 @@ server_fault(const Asking *asking, const PGresult *result)
 static bool
 succeeded(const PGresult *result)
 {
-	return PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK;
+	return PQresultStatus(result) == PGRES_TUPLES_OK ||
+	       PQresultStatus(result) == PGRES_COMMAND_OK;
 }
 
 /* A statement of the generator's own, which has to succeed. */
 static PGresult *
 own(Run *run, const char *sql, const char *value)
 {
-	PGresult *result = PQexecParams(run->conn, sql, value == NULL ? 0 : 1, NULL, &value, NULL, NULL, 0);
+	PGresult *result =
+	    PQexecParams(run->conn, sql, value == NULL ? 0 : 1, NULL, &value, NULL, NULL, 0);
 
 	if (!succeeded(result)) {
 		fprintf(stderr, "qgen: %s", PQresultErrorMessage(result));
@@ -90,7 +92,8 @@ static void
 schema_load(Run *run)
 {
 	RESULT facts = own(run, "SELECT fact FROM schema_facts", NULL);
-	RESULT version = own(run, "SELECT coalesce(max(version), 0) FROM schema_migrations", NULL);
+	RESULT version =
+	    own(run, "SELECT coalesce(max(version), 0) FROM schema_migrations", NULL);
 
 	run->n_schema = (size_t)PQntuples(facts);
 	run->schema = arena_new(run->arena, Str, run->n_schema);
@@ -126,11 +129,13 @@ static Str
 type_text(Run *run, Oid oid, bool sql)
 {
 	RESULT result = own(run,
-	    "SELECT CASE WHEN b.typtype = 'e' THEN 'enum ' || b.typname"
-	    " WHEN e.oid IS NOT NULL THEN e.typname || '[]' ELSE b.typname END, format_type(t.oid, NULL)"
-	    " FROM pg_type AS t JOIN pg_type AS b ON b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)"
-	    " LEFT JOIN pg_type AS e ON e.typarray = b.oid WHERE t.oid = $1",
-	    arena_print(run->arena, "%u", oid));
+	                    "SELECT CASE WHEN b.typtype = 'e' THEN 'enum ' || b.typname"
+	                    " WHEN e.oid IS NOT NULL THEN e.typname || '[]' ELSE b.typname "
+	                    "END, format_type(t.oid, NULL)"
+	                    " FROM pg_type AS t JOIN pg_type AS b ON b.oid = "
+	                    "coalesce(nullif(t.typbasetype, 0), t.oid)"
+	                    " LEFT JOIN pg_type AS e ON e.typarray = b.oid WHERE t.oid = $1",
+	                    arena_print(run->arena, "%u", oid));
 
 	return PQntuples(result) == 0 ? S("unknown") : value_at(run, result, 0, sql ? 1 : 0);
 }
@@ -179,16 +184,19 @@ ask_params(Asking *asking)
 		while (k < said->n_params && !str_eq(said->params[k].name, name))
 			k++;
 		if (k == said->n_params)
-			*GROW(run->arena, said->params, said->n_params) = (ParamSaid){ name, type };
+			*GROW(run->arena, said->params, said->n_params) =
+			    (ParamSaid){ name, type };
 		else if (!str_eq(said->params[k].type, type))
-			qgen_fault(run, asking->query->source, asking->query->body,
-			           ":%.*s is %.*s in one combination and %.*s in another; cast it", STR_ARG(name),
-			           STR_ARG(said->params[k].type), STR_ARG(type));
+			qgen_fault(
+			    run, asking->query->source, asking->query->body,
+			    ":%.*s is %.*s in one combination and %.*s in another; cast it",
+			    STR_ARG(name), STR_ARG(said->params[k].type), STR_ARG(type));
 		type_fact(asking, type);
 	}
 }
 
-/* The plan of the prepared statement, with parameters left open; NULL when the server refuses. */
+/* The plan of the prepared statement, with parameters left open; NULL when the server refuses.
+ */
 static PGresult *
 plan_ask(Asking *asking)
 {
@@ -217,39 +225,49 @@ plan_ask(Asking *asking)
 /*
  * For each output of a plan: may a column that the catalogue calls NOT NULL be NULL there?
  *
- * Where nothing in the plan makes NULLs (outer joins, anti joins, grouping sets), none can. Otherwise
- * only a column that is read from a table, and that no such node stands above on its NULL side, cannot.
- * All else, such as a sub-select that was not pulled up, is taken as one that can.
+ * Where nothing in the plan makes NULLs (outer joins, anti joins, grouping sets), none can.
+ * Otherwise only a column that is read from a table, and that no such node stands above on its
+ * NULL side, cannot. All else, such as a sub-select that was not pulled up, is taken as one
+ * that can.
  */
 static const char plan_sql[] =
     "WITH RECURSIVE node (plan, nulled) AS ("
     " SELECT $1::jsonb -> 0 -> 'Plan', false"
     " UNION ALL"
     " SELECT child, nulled OR plan ? 'Grouping Sets' OR CASE"
-    " WHEN plan ->> 'Join Type' IN ('Left', 'Anti') THEN child ->> 'Parent Relationship' = 'Inner'"
-    " WHEN plan ->> 'Join Type' IN ('Right', 'Right Anti') THEN child ->> 'Parent Relationship' = 'Outer'"
+    " WHEN plan ->> 'Join Type' IN ('Left', 'Anti') THEN child ->> 'Parent Relationship' = "
+    "'Inner'"
+    " WHEN plan ->> 'Join Type' IN ('Right', 'Right Anti') THEN child ->> 'Parent "
+    "Relationship' = 'Outer'"
     " ELSE coalesce(plan ->> 'Join Type' = 'Full', false) END"
     " FROM node, jsonb_array_elements(plan -> 'Plans') AS child"
     "), nulls (made) AS ("
     " SELECT bool_or(plan ? 'Grouping Sets' OR"
     " plan ->> 'Join Type' IN ('Left', 'Anti', 'Right', 'Right Anti', 'Full')) FROM node"
-    ") SELECT coalesce(made, false) AND NOT EXISTS (SELECT FROM node WHERE plan ? 'Relation Name' AND NOT nulled"
+    ") SELECT coalesce(made, false) AND NOT EXISTS (SELECT FROM node WHERE plan ? 'Relation "
+    "Name' AND NOT nulled"
     " AND starts_with(output, quote_ident(plan ->> 'Alias') || '.')"
-    " AND substr(output, length(quote_ident(plan ->> 'Alias')) + 2) ~ '^(\"([^\"]|\"\")+\"|[a-z_][a-z0-9_$]*)$')"
-    " FROM nulls, jsonb_array_elements_text($1::jsonb -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (output, place)"
+    " AND substr(output, length(quote_ident(plan ->> 'Alias')) + 2) ~ "
+    "'^(\"([^\"]|\"\")+\"|[a-z_][a-z0-9_$]*)$')"
+    " FROM nulls, jsonb_array_elements_text($1::jsonb -> 0 -> 'Plan' -> 'Output') WITH "
+    "ORDINALITY AS o (output, place)"
     " ORDER BY place";
 
-/* Table and column that a result column is read from, and whether it is NOT NULL there; none: an expression. */
+/* Table and column that a result column is read from, and whether it is NOT NULL there; none:
+ * an expression. */
 static Str
 origin_of(Asking *asking, int column, bool *not_null)
 {
 	Run *run = asking->run;
-	RESULT result = own(run,
-	    "SELECT format('%s.%s', c.relname, a.attname), a.attnotnull AND c.relkind IN ('r', 'p')"
-	    " FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid WHERE (c.oid, a.attnum)"
-	    " = (split_part($1, ' ', 1)::oid, split_part($1, ' ', 2)::int)",
-	    arena_print(run->arena, "%u %d", PQftable(asking->described, column),
-	                PQftablecol(asking->described, column)));
+	RESULT result =
+	    own(run,
+	        "SELECT format('%s.%s', c.relname, a.attname), a.attnotnull AND c.relkind IN "
+	        "('r', 'p')"
+	        " FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid WHERE "
+	        "(c.oid, a.attnum)"
+	        " = (split_part($1, ' ', 1)::oid, split_part($1, ' ', 2)::int)",
+	        arena_print(run->arena, "%u %d", PQftable(asking->described, column),
+	                    PQftablecol(asking->described, column)));
 	Str origin;
 
 	if (PQntuples(result) == 0)
@@ -257,7 +275,8 @@ origin_of(Asking *asking, int column, bool *not_null)
 	*not_null = PQgetvalue(result, 0, 1)[0] == 't';
 	origin = value_at(run, result, 0, 0);
 	facts_add(asking, str_print(run->arena, "column %.*s ", STR_ARG(origin)));
-	facts_add(asking, str_print(run->arena, "table %.*s", (int)str_find(origin, '.'), origin.p));
+	facts_add(asking,
+	          str_print(run->arena, "table %.*s", (int)str_find(origin, '.'), origin.p));
 	return origin;
 }
 
@@ -266,7 +285,8 @@ ask_column(Asking *asking, int i, const PGresult *plan)
 {
 	Arena *arena = asking->run->arena;
 	Str name = str_keep(arena, str_of(PQfname(asking->described, i)));
-	ColumnSaid column = { .type = type_text(asking->run, PQftype(asking->described, i), false) };
+	ColumnSaid column = { .type = type_text(asking->run, PQftype(asking->described, i),
+		                                false) };
 	bool not_null = false;
 	Str origin = origin_of(asking, i, &not_null);
 	bool nulled = plan == NULL || i >= PQntuples(plan) || PQgetvalue(plan, i, 0)[0] == 't';
@@ -298,7 +318,8 @@ ask_columns(Asking *asking, PGresult *explained)
 	int n = PQnfields(asking->described);
 	bool first = said->variants == 0;
 	RESULT plan = explained == NULL || n == 0
-	    ? NULL : own(asking->run, plan_sql, PQgetvalue(explained, 0, 0));
+	                  ? NULL
+	                  : own(asking->run, plan_sql, PQgetvalue(explained, 0, 0));
 
 	if (!first && (size_t)n != said->n_columns) {
 		qgen_fault(asking->run, asking->query->source, asking->query->body,
@@ -310,18 +331,20 @@ ask_columns(Asking *asking, PGresult *explained)
 
 		if (first)
 			*GROW(asking->run->arena, said->columns, said->n_columns) = column;
-		else if (!str_eq(column.name, said->columns[i].name) || !str_eq(column.type, said->columns[i].type))
+		else if (!str_eq(column.name, said->columns[i].name) ||
+		         !str_eq(column.type, said->columns[i].type))
 			qgen_fault(asking->run, asking->query->source, asking->query->body,
-			           "column %.*s depends on the combination", STR_ARG(column.name));
+			           "column %.*s depends on the combination",
+			           STR_ARG(column.name));
 		else if (column.nullable && !said->columns[i].nullable)
 			said->columns[i] = column;
 	}
 }
 
 /*
- * What the statement depends on. The server itself records it, down to columns, for a function with
- * the statement as its body; the transaction around it is rolled back. A statement that cannot be a
- * function's body (LOCK and the like) is left with what its columns told.
+ * What the statement depends on. The server itself records it, down to columns, for a function
+ * with the statement as its body; the transaction around it is rolled back. A statement that
+ * cannot be a function's body (LOCK and the like) is left with what its columns told.
  */
 static void
 ask_facts(Asking *asking)
@@ -335,30 +358,40 @@ ask_facts(Asking *asking)
 
 		buf_print(&sql, "%s%.*s", i == 0 ? "" : ", ", STR_ARG(type));
 	}
-	buf_print(&sql, ") RETURNS void LANGUAGE sql BEGIN ATOMIC %.*s; END", STR_ARG(asking->text.sql));
+	buf_print(&sql, ") RETURNS void LANGUAGE sql BEGIN ATOMIC %.*s; END",
+	          STR_ARG(asking->text.sql));
 	RESULT made = PQexec(run->conn, str_text(run->arena, buf_str(&sql)));
 	if (!succeeded(made))
 		return;
-	RESULT heads = own(run,
-	    "SELECT DISTINCT CASE WHEN c.oid IS NOT NULL AND a.attnum IS NULL THEN format('table %s', c.relname)"
-	    " WHEN c.oid IS NOT NULL THEN format('column %s.%s ', c.relname, a.attname)"
-	    " WHEN t.oid IS NOT NULL THEN format('enum %s ', t.typname)"
-	    " WHEN p.oid IS NOT NULL THEN format('function %s(%s) ', p.proname,"
-	    " pg_get_function_identity_arguments(p.oid)) END AS head"
-	    " FROM pg_depend AS d"
-	    " LEFT JOIN pg_class AS c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid"
-	    " LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0"
-	    " LEFT JOIN pg_type AS t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid"
-	    " LEFT JOIN pg_proc AS p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid"
-	    " WHERE d.classid = 'pg_proc'::regclass AND d.objid = 'pg_temp.qgen'::regproc"
-	    " AND coalesce(c.relnamespace, t.typnamespace, p.pronamespace) = to_regnamespace(current_schema()::text)",
-	    NULL);
+	RESULT heads =
+	    own(run,
+	        "SELECT DISTINCT CASE WHEN c.oid IS NOT NULL AND a.attnum IS NULL THEN "
+	        "format('table %s', c.relname)"
+	        " WHEN c.oid IS NOT NULL THEN format('column %s.%s ', c.relname, a.attname)"
+	        " WHEN t.oid IS NOT NULL THEN format('enum %s ', t.typname)"
+	        " WHEN p.oid IS NOT NULL THEN format('function %s(%s) ', p.proname,"
+	        " pg_get_function_identity_arguments(p.oid)) END AS head"
+	        " FROM pg_depend AS d"
+	        " LEFT JOIN pg_class AS c ON d.refclassid = 'pg_class'::regclass AND c.oid = "
+	        "d.refobjid"
+	        " LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = "
+	        "d.refobjsubid AND d.refobjsubid > 0"
+	        " LEFT JOIN pg_type AS t ON d.refclassid = 'pg_type'::regclass AND t.oid = "
+	        "d.refobjid"
+	        " LEFT JOIN pg_proc AS p ON d.refclassid = 'pg_proc'::regclass AND p.oid = "
+	        "d.refobjid"
+	        " WHERE d.classid = 'pg_proc'::regclass AND d.objid = 'pg_temp.qgen'::regproc"
+	        " AND coalesce(c.relnamespace, t.typnamespace, p.pronamespace) = "
+	        "to_regnamespace(current_schema()::text)",
+	        NULL);
 	for (int i = 0; i < PQntuples(heads); i++) {
 		Str head = value_at(run, heads, i, 0);
 
 		facts_add(asking, head);
 		if (str_starts(head, S("column ")))
-			facts_add(asking, str_print(run->arena, "table %.*s", (int)(str_find(head, '.') - 7), head.p + 7));
+			facts_add(asking,
+			          str_print(run->arena, "table %.*s",
+			                    (int)(str_find(head, '.') - 7), head.p + 7));
 	}
 }
 
@@ -366,9 +399,13 @@ ask_facts(Asking *asking)
 static bool
 ask_variant(Run *run, Query *query, size_t variant)
 {
-	Asking asking = { .run = run, .query = query, .said = query->said, .text = qgen_text(run, query, variant) };
+	Asking asking = { .run = run,
+		          .query = query,
+		          .said = query->said,
+		          .text = qgen_text(run, query, variant) };
 	int faults = run->faults;
-	RESULT prepared = PQprepare(run->conn, "qgen", str_text(run->arena, asking.text.sql), 0, NULL);
+	RESULT prepared =
+	    PQprepare(run->conn, "qgen", str_text(run->arena, asking.text.sql), 0, NULL);
 
 	if (!succeeded(prepared)) {
 		server_fault(&asking, prepared);
@@ -402,7 +439,8 @@ qgen_ask(Run *run, Query *query)
 		more = ask_variant(run, query, i);
 	for (size_t i = 0; i < query->n_rules; i++) {
 		const Rule *rule = &query->rules[i];
-		Str head = str_print(run->arena, "%.*s %.*s on ", STR_ARG(rule->what), STR_ARG(rule->name));
+		Str head = str_print(run->arena, "%.*s %.*s on ", STR_ARG(rule->what),
+		                     STR_ARG(rule->name));
 
 		for (size_t k = 0; k < run->n_schema; k++)
 			if (str_starts(run->schema[k], head))

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Code while it is written; lists of enum names are written once each, where they are first met. */
+/* Code while it is written; lists of enum names are written once each, where they are first
+ * met. */
 typedef struct Emit {
 	Run *run;
 	Buf out;
@@ -11,7 +12,8 @@ typedef struct Emit {
 	size_t n_names;
 } Emit;
 
-static const char made[] = "/* Made by qgen from schema/queries and schema/queries.lock; not edited by hand. */\n";
+static const char made[] =
+    "/* Made by qgen from schema/queries and schema/queries.lock; not edited by hand. */\n";
 
 /* A C string literal, broken where it would be long. */
 static void
@@ -55,7 +57,8 @@ put_arguments(Buf *out, Run *run, const Query *query, bool queue)
 	for (size_t i = 0; i < query->n_args; i++) {
 		const Arg *arg = &query->args[i];
 
-		buf_print(out, ", %s %.*s", arg->optional ? arg->type->opt : arg->type->plain, STR_ARG(arg->name));
+		buf_print(out, ", %s %.*s", arg->optional ? arg->type->opt : arg->type->plain,
+		          STR_ARG(arg->name));
 	}
 	if (query->takes_model != NULL)
 		buf_print(out, ", const %.*s *in", STR_ARG(query->takes));
@@ -72,8 +75,10 @@ put_arguments(Buf *out, Run *run, const Query *query, bool queue)
 		buf_puts(out, ", List *out");
 		break;
 	case PROMISE_EACH:
-		buf_print(out, ", const Problem *(*each)(Ctx *ctx, const %s *row, void *to), void *to",
-		          gives_text(run, query));
+		buf_print(
+		    out,
+		    ", const Problem *(*each)(Ctx *ctx, const %s *row, void *to), void *to",
+		    gives_text(run, query));
 		break;
 	case PROMISE_EXEC:
 		buf_puts(out, query->gives_rows ? ", int64_t *rows" : "");
@@ -87,7 +92,8 @@ put_about(Buf *out, const Query *query)
 	Str rest = query->about, line;
 	bool first = true;
 
-	buf_print(out, "/* %.*s:%d", STR_ARG(query->source->base), sql_line(query->source->text, query->at));
+	buf_print(out, "/* %.*s:%d", STR_ARG(query->source->base),
+	          sql_line(query->source->text, query->at));
 	while (str_next(&rest, '\n', &line)) {
 		buf_print(out, "%s%.*s", first ? ": " : "\n   ", STR_ARG(line));
 		first = false;
@@ -111,14 +117,14 @@ qgen_header(Run *run, const char *const *includes, size_t n_includes)
 	buf_print(&out, "#pragma once\n\n%s\n#include \"common/db.h\"\n", made);
 	for (size_t i = 0; i < n_includes; i++)
 		buf_print(&out, "#include \"%s\"\n", includes[i]);
-	buf_puts(&out,
-	         "\n/* The newest migration that the queries were checked against, and what they need of the schema. */\n"
-	         "extern const int64_t queries_migration;\n"
-	         "extern const char *const queries_facts[];\n"
-	         "extern const size_t queries_fact_count;\n"
-	         "\n/* All of them, for tests. */\n"
-	         "extern const DbQuery *const queries_all[];\n"
-	         "extern const size_t queries_count;\n");
+	buf_puts(&out, "\n/* The newest migration that the queries were checked against, and "
+	               "what they need of the schema. */\n"
+	               "extern const int64_t queries_migration;\n"
+	               "extern const char *const queries_facts[];\n"
+	               "extern const size_t queries_fact_count;\n"
+	               "\n/* All of them, for tests. */\n"
+	               "extern const DbQuery *const queries_all[];\n"
+	               "extern const size_t queries_count;\n");
 	for (size_t i = 0; i < run->n; i++) {
 		const Query *query = &run->queries[i];
 
@@ -129,7 +135,9 @@ qgen_header(Run *run, const char *const *includes, size_t n_includes)
 		buf_puts(&out, ") MUST_USE;\n");
 		if (!queues(query))
 			continue;
-		buf_print(&out, "\n/* The same, sent with the next statement: see db_queue(). */\nconst Problem *q_%.*s_queue(",
+		buf_print(&out,
+		          "\n/* The same, sent with the next statement: see db_queue(). "
+		          "*/\nconst Problem *q_%.*s_queue(",
 		          STR_ARG(query->name));
 		put_arguments(&out, run, query, true);
 		buf_puts(&out, ") MUST_USE;\n");
@@ -176,13 +184,15 @@ put_assert(Buf *out, const Query *query, Member member)
 	if (member.type == NULL || member.path == NULL || member.kind == KIND_MODEL)
 		return;
 	buf_print(out, "MEMBER_IS(%s, %s, %s, %s, \"%.*s\");\n", member.type, member.path,
-	          qgen_kind_text(member.kind), member.optional ? "true" : "false", STR_ARG(query->name));
+	          qgen_kind_text(member.kind), member.optional ? "true" : "false",
+	          STR_ARG(query->name));
 }
 
 static const char *
 offset_text(Emit *emit, const char *type, const char *path)
 {
-	return type == NULL ? "0" : arena_print(emit->run->arena, "offsetof(%s, %s)", type, path);
+	return type == NULL ? "0"
+	                    : arena_print(emit->run->arena, "offsetof(%s, %s)", type, path);
 }
 
 static const ParamSaid *
@@ -227,13 +237,17 @@ put_params(Emit *emit, const Query *query)
 
 		if (!member.given && said != NULL)
 			(void)qgen_type_fits(said->type, member.kind, &db_type);
-		buf_print(out, "\t{ .arg = %zu, .offset = %s, .kind = %s, .optional = %s, .given = %s", member.arg,
-		          offset_text(emit, member.type, member.path), qgen_kind_text(member.kind),
-		          member.optional ? "true" : "false", member.given ? "true" : "false");
+		buf_print(
+		    out,
+		    "\t{ .arg = %zu, .offset = %s, .kind = %s, .optional = %s, .given = %s",
+		    member.arg, offset_text(emit, member.type, member.path),
+		    qgen_kind_text(member.kind), member.optional ? "true" : "false",
+		    member.given ? "true" : "false");
 		if (member.outer != NULL)
-			buf_print(out, ", .inside = true, .outer = offsetof(%s, %s)", member.type, member.outer);
-		buf_print(out, ", .type = %s, .names = %s }, /* %.*s */\n", db_type, names_text(emit, member.field),
-		          STR_ARG(query->params[i]));
+			buf_print(out, ", .inside = true, .outer = offsetof(%s, %s)",
+			          member.type, member.outer);
+		buf_print(out, ", .type = %s, .names = %s }, /* %.*s */\n", db_type,
+		          names_text(emit, member.field), STR_ARG(query->params[i]));
 	}
 	buf_puts(out, "};\n");
 }
@@ -252,10 +266,12 @@ put_columns(Emit *emit, const Query *query)
 		const char *db_type = "DB_TEXT";
 
 		(void)qgen_type_fits(column->type, member.kind, &db_type);
-		buf_print(out, "\t{ .offset = %s, .kind = %s, .optional = %s, .type = %s, .names = %s, .name = \"%.*s\" },\n",
-		          offset_text(emit, member.type, member.path), qgen_kind_text(member.kind),
-		          member.optional ? "true" : "false", db_type, names_text(emit, member.field),
-		          STR_ARG(column->name));
+		buf_print(out,
+		          "\t{ .offset = %s, .kind = %s, .optional = %s, .type = %s, .names = "
+		          "%s, .name = \"%.*s\" },\n",
+		          offset_text(emit, member.type, member.path),
+		          qgen_kind_text(member.kind), member.optional ? "true" : "false",
+		          db_type, names_text(emit, member.field), STR_ARG(column->name));
 	}
 	buf_puts(out, "};\n");
 }
@@ -279,11 +295,13 @@ put_rules(Emit *emit, const Query *query)
 
 	if (query->n_rules == 0)
 		return;
-	buf_print(out, "static const DbConstraint %.*s_constraints[] = {\n", STR_ARG(query->name));
+	buf_print(out, "static const DbConstraint %.*s_constraints[] = {\n",
+	          STR_ARG(query->name));
 	for (size_t i = 0; i < query->n_rules; i++) {
 		const Rule *rule = &query->rules[i];
 
-		buf_print(out, "\t{ .name = \"%.*s\", .code = P_%s", STR_ARG(rule->name), problem_rows[rule->code].code);
+		buf_print(out, "\t{ .name = \"%.*s\", .code = P_%s", STR_ARG(rule->name),
+		          problem_rows[rule->code].code);
 		if (rule->pointer.n > 0) {
 			buf_puts(out, ", .pointer = ");
 			put_literal(out, rule->pointer, "\t");
@@ -305,10 +323,14 @@ put_choices(Emit *emit, const Query *query)
 	for (size_t i = 0; i < query->n_choices; i++) {
 		Member member = qgen_param(emit->run, query, query->choices[i].name);
 
-		buf_print(out, "\t{ .arg = %zu, .offset = %s, .kind = %s, .count = %zu, .fragment = %s }, /* %.*s */\n",
-		          member.arg, offset_text(emit, member.type, member.path), qgen_kind_text(member.kind),
+		buf_print(out,
+		          "\t{ .arg = %zu, .offset = %s, .kind = %s, .count = %zu, .fragment = "
+		          "%s }, /* %.*s */\n",
+		          member.arg, offset_text(emit, member.type, member.path),
+		          qgen_kind_text(member.kind),
 		          qgen_choice_count(emit->run, query, &query->choices[i]),
-		          query->choices[i].fragment ? "true" : "false", STR_ARG(query->choices[i].name));
+		          query->choices[i].fragment ? "true" : "false",
+		          STR_ARG(query->choices[i].name));
 	}
 	buf_puts(out, "};\n");
 }
@@ -329,7 +351,8 @@ put_variants(Emit *emit, const Query *query)
 			buf_puts(out, ",\n\t  .params = (const uint16_t[]){ ");
 		for (uint16_t k = 0; k < text.n_params; k++)
 			buf_print(out, "%u, ", text.params[k]);
-		buf_print(out, "%s, .n_params = %u%s },\n", text.n_params > 0 ? "}" : "", text.n_params,
+		buf_print(out, "%s, .n_params = %u%s },\n", text.n_params > 0 ? "}" : "",
+		          text.n_params,
 		          qgen_anew(emit->run, query, i) ? ", .anew = true" : "");
 	}
 	buf_puts(out, "};\n");
@@ -339,8 +362,8 @@ static void
 put_part(Buf *out, const Query *query, const char *member, const char *count, bool there)
 {
 	if (there)
-		buf_print(out, "\t.%s = %.*s_%s, .%s = COUNT(%.*s_%s),\n", member, STR_ARG(query->name), member, count,
-		          STR_ARG(query->name), member);
+		buf_print(out, "\t.%s = %.*s_%s, .%s = COUNT(%.*s_%s),\n", member,
+		          STR_ARG(query->name), member, count, STR_ARG(query->name), member);
 }
 
 static void
@@ -348,8 +371,8 @@ put_query(Emit *emit, const Query *query)
 {
 	Buf *out = &emit->out;
 
-	buf_print(out, "static const DbQuery %.*s_query = {\n\t.name = \"%.*s\",\n", STR_ARG(query->name),
-	          STR_ARG(query->name));
+	buf_print(out, "static const DbQuery %.*s_query = {\n\t.name = \"%.*s\",\n",
+	          STR_ARG(query->name), STR_ARG(query->name));
 	put_part(out, query, "params", "n_params", query->n_params > 0);
 	put_part(out, query, "columns", "n_columns", query->promise != PROMISE_EXEC);
 	put_part(out, query, "constraints", "n_constraints", query->n_rules > 0);
@@ -378,17 +401,21 @@ put_args_array(Buf *out, const Query *query)
 static void
 put_wrapper(Emit *emit, const Query *query, bool queue)
 {
-	static const char *const calls[] = { "db_one", "db_maybe", "db_many", "db_each", "db_exec" };
+	static const char *const calls[] = { "db_one", "db_maybe", "db_many", "db_each",
+		                             "db_exec" };
 	Buf *out = &emit->out;
 	const char *args = query->n_args > 0 || query->takes_model != NULL ? "args" : "NULL";
 
-	buf_print(out, "const Problem *\nq_%.*s%s(", STR_ARG(query->name), queue ? "_queue" : "");
+	buf_print(out, "const Problem *\nq_%.*s%s(", STR_ARG(query->name),
+	          queue ? "_queue" : "");
 	put_arguments(out, emit->run, query, queue);
 	buf_puts(out, ")\n{\n");
 	put_args_array(out, query);
 	if (query->promise == PROMISE_EACH)
-		buf_print(out, "\tstruct %.*s_each pass = { each, to };\n", STR_ARG(query->name));
-	buf_print(out, "%s\treturn %s(ctx, &%.*s_query, %s", strcmp(args, "args") == 0 ? "\n" : "",
+		buf_print(out, "\tstruct %.*s_each pass = { each, to };\n",
+		          STR_ARG(query->name));
+	buf_print(out, "%s\treturn %s(ctx, &%.*s_query, %s",
+	          strcmp(args, "args") == 0 ? "\n" : "",
 	          queue ? "db_queue" : calls[query->promise], STR_ARG(query->name), args);
 	if (!queue && query->promise == PROMISE_ONE)
 		buf_print(out, ", out, P_%s", problem_rows[query->none].code);
@@ -412,10 +439,14 @@ put_each(Emit *emit, const Query *query)
 
 	if (query->promise != PROMISE_EACH)
 		return;
-	buf_print(&emit->out, "struct %.*s_each {\n\tconst Problem *(*each)(Ctx *ctx, const %s *row, void *to);\n\tvoid *to;\n};\n\n",
+	buf_print(&emit->out,
+	          "struct %.*s_each {\n\tconst Problem *(*each)(Ctx *ctx, const %s *row, void "
+	          "*to);\n\tvoid *to;\n};\n\n",
 	          STR_ARG(name), row);
-	buf_print(&emit->out, "static const Problem *\n%.*s_row(Ctx *ctx, const void *row, void *to)\n{\n"
-	          "\tconst struct %.*s_each *pass = to;\n\n\treturn pass->each(ctx, row, pass->to);\n}\n\n",
+	buf_print(&emit->out,
+	          "static const Problem *\n%.*s_row(Ctx *ctx, const void *row, void *to)\n{\n"
+	          "\tconst struct %.*s_each *pass = to;\n\n\treturn pass->each(ctx, row, "
+	          "pass->to);\n}\n\n",
 	          STR_ARG(name), STR_ARG(name));
 }
 
@@ -432,7 +463,9 @@ put_facts(Emit *emit)
 			*GROW(run->arena, facts, n) = run->queries[i].said->facts[k];
 	if (n > 0)
 		qsort(facts, n, sizeof *facts, qgen_compare);
-	buf_print(out, "const int64_t queries_migration = %lld;\n\nconst char *const queries_facts[] = {\n",
+	buf_print(out,
+	          "const int64_t queries_migration = %lld;\n\nconst char *const "
+	          "queries_facts[] = {\n",
 	          (long long)run->migration);
 	for (size_t i = 0; i < n; i++) {
 		if (str_eq(facts[i], before))
@@ -442,8 +475,10 @@ put_facts(Emit *emit)
 		buf_puts(out, ",\n");
 		before = facts[i];
 	}
-	buf_puts(out, "\tNULL,\n};\n\nconst size_t queries_fact_count = COUNT(queries_facts) - 1;\n\n"
-	              "const DbQuery *const queries_all[] = {\n");
+	buf_puts(
+	    out,
+	    "\tNULL,\n};\n\nconst size_t queries_fact_count = COUNT(queries_facts) - 1;\n\n"
+	    "const DbQuery *const queries_all[] = {\n");
 	for (size_t i = 0; i < run->n; i++)
 		buf_print(out, "\t&%.*s_query,\n", STR_ARG(run->queries[i].name));
 	buf_puts(out, "\tNULL,\n};\n\nconst size_t queries_count = COUNT(queries_all) - 1;\n");
@@ -455,11 +490,14 @@ qgen_code(Run *run, const char *header)
 	Emit emit = { .run = run, .out = { .arena = run->arena } };
 
 	buf_print(&emit.out, "%s\n#include \"%s\"\n\n", made, header);
-	buf_puts(&emit.out,
-	         "#define MEMBER_IS(Type, member, wanted, opt, query)                                            \\\n"
-	         "\t_Static_assert(MEMBER_KIND(MEMBER(Type, member)) == (wanted) &&                        \\\n"
-	         "\t               MEMBER_OPTIONAL(MEMBER(Type, member)) == (opt),                         \\\n"
-	         "\t               #Type \".\" #member \" is not what \" query \" was checked with\")\n\n");
+	buf_puts(&emit.out, "#define MEMBER_IS(Type, member, wanted, opt, query)               "
+	                    "                             \\\n"
+	                    "\t_Static_assert(MEMBER_KIND(MEMBER(Type, member)) == (wanted) && "
+	                    "                       \\\n"
+	                    "\t               MEMBER_OPTIONAL(MEMBER(Type, member)) == (opt),  "
+	                    "                       \\\n"
+	                    "\t               #Type \".\" #member \" is not what \" query \" "
+	                    "was checked with\")\n\n");
 	for (size_t i = 0; i < run->n; i++) {
 		const Query *query = &run->queries[i];
 

@@ -17,15 +17,18 @@ said_write(Buf *out, const Query *query)
 {
 	const Said *said = query->said;
 
-	buf_print(out, "query %.*s\n\tsource %.*s\n\tsha256 %.*s\n\tvariants %zu\n", STR_ARG(query->name),
-	          STR_ARG(query->source->base), STR_ARG(said->sha256), said->variants);
+	buf_print(out, "query %.*s\n\tsource %.*s\n\tsha256 %.*s\n\tvariants %zu\n",
+	          STR_ARG(query->name), STR_ARG(query->source->base), STR_ARG(said->sha256),
+	          said->variants);
 	for (size_t i = 0; i < said->n_params; i++)
-		buf_print(out, "\tparam %.*s: %.*s\n", STR_ARG(said->params[i].name), STR_ARG(said->params[i].type));
+		buf_print(out, "\tparam %.*s: %.*s\n", STR_ARG(said->params[i].name),
+		          STR_ARG(said->params[i].type));
 	for (size_t i = 0; i < said->n_columns; i++) {
 		const ColumnSaid *column = &said->columns[i];
 
-		buf_print(out, "\tcolumn %.*s: %.*s, %s: %.*s\n", STR_ARG(column->name), STR_ARG(column->type),
-		          column->nullable ? "nullable" : "not null", STR_ARG(column->why));
+		buf_print(out, "\tcolumn %.*s: %.*s, %s: %.*s\n", STR_ARG(column->name),
+		          STR_ARG(column->type), column->nullable ? "nullable" : "not null",
+		          STR_ARG(column->why));
 	}
 	for (size_t i = 0; i < said->n_facts; i++)
 		buf_print(out, "\tfact %.*s\n", STR_ARG(said->facts[i]));
@@ -36,7 +39,8 @@ qgen_lock_text(Run *run)
 {
 	Buf out = { .arena = run->arena };
 
-	buf_puts(&out, "# What a running server said of the queries. `make queries` writes it; not edited by hand.\n");
+	buf_puts(&out, "# What a running server said of the queries. `make queries` writes it; "
+	               "not edited by hand.\n");
 	buf_print(&out, "migration %lld\n", (long long)run->migration);
 	for (size_t i = 0; i < run->n; i++) {
 		buf_byte(&out, '\n');
@@ -45,7 +49,8 @@ qgen_lock_text(Run *run)
 	return buf_str(&out);
 }
 
-/* The lines of a query in the lock, from "query NAME" to the next blank one; none when it is not there. */
+/* The lines of a query in the lock, from "query NAME" to the next blank one; none when it is
+ * not there. */
 static Str
 block_of(const Source *lock, Str name, size_t *at)
 {
@@ -53,7 +58,8 @@ block_of(const Source *lock, Str name, size_t *at)
 	const char *from = NULL;
 
 	while (str_next(&rest, '\n', &line)) {
-		if (from == NULL && str_starts(line, S("query ")) && str_eq(str_sub(line, 6, line.n), name)) {
+		if (from == NULL && str_starts(line, S("query ")) &&
+		    str_eq(str_sub(line, 6, line.n), name)) {
 			from = line.p;
 			*at = (size_t)(from - lock->text.p);
 		} else if (from != NULL && line.n == 0) {
@@ -122,17 +128,21 @@ said_read(Run *run, Query *query, const Source *lock)
 
 	query->said = arena_new(run->arena, Said, 1);
 	if (block.n == 0) {
-		qgen_fault(run, query->source, query->at, "%.*s is not in %s: run `make queries`", STR_ARG(query->name),
+		qgen_fault(run, query->source, query->at,
+		           "%.*s is not in %s: run `make queries`", STR_ARG(query->name),
 		           lock->path);
 		return;
 	}
 	(void)str_next(&block, '\n', &line);
 	while (str_next(&block, '\n', &line)) {
-		if (line.n > 0 && !(line.p[0] == '\t' && said_line(run, query->said, str_sub(line, 1, line.n))))
-			qgen_fault(run, lock, (size_t)(line.p - lock->text.p), "\"%.*s\" is not understood", STR_ARG(line));
+		if (line.n > 0 && !(line.p[0] == '\t' &&
+		                    said_line(run, query->said, str_sub(line, 1, line.n))))
+			qgen_fault(run, lock, (size_t)(line.p - lock->text.p),
+			           "\"%.*s\" is not understood", STR_ARG(line));
 	}
 	if (!str_eq(query->said->sha256, qgen_digest(run, query)))
-		qgen_fault(run, query->source, query->at, "%.*s is not what %s was made from: run `make queries`",
+		qgen_fault(run, query->source, query->at,
+		           "%.*s is not what %s was made from: run `make queries`",
 		           STR_ARG(query->name), lock->path);
 }
 
@@ -144,7 +154,8 @@ lock_migration(Run *run, const Source *lock)
 	int64_t number;
 
 	while (str_next(&rest, '\n', &line))
-		if (str_starts(line, S("migration ")) && str_i64(str_sub(line, 10, line.n), &number))
+		if (str_starts(line, S("migration ")) &&
+		    str_i64(str_sub(line, 10, line.n), &number))
 			return number;
 	qgen_fault(run, lock, 0, "the lock does not say of which migration it is");
 	return 0;
@@ -162,7 +173,8 @@ lock_orphans(Run *run, const Source *lock)
 		for (size_t i = 0; !known && i < run->n; i++)
 			known = str_eq(run->queries[i].name, str_sub(line, 6, line.n));
 		if (!known)
-			qgen_fault(run, lock, (size_t)(line.p - lock->text.p), "no file has the query %.*s: run `make queries`",
+			qgen_fault(run, lock, (size_t)(line.p - lock->text.p),
+			           "no file has the query %.*s: run `make queries`",
 			           (int)line.n - 6, line.p + 6);
 	}
 }
@@ -186,7 +198,8 @@ block_compare(Run *run, const Query *query, const Source *lock)
 	said_write(&out, query);
 	now = buf_str(&out);
 	if (locked.n == 0) {
-		qgen_fault(run, query->source, query->at, "%.*s is not in %s", STR_ARG(query->name), lock->path);
+		qgen_fault(run, query->source, query->at, "%.*s is not in %s",
+		           STR_ARG(query->name), lock->path);
 		return;
 	}
 	if (str_eq(locked, now))
@@ -197,8 +210,10 @@ block_compare(Run *run, const Query *query, const Source *lock)
 		more = str_next(&now, '\n', &b) || more;
 		if (str_eq(a, b))
 			continue;
-		qgen_fault(run, query->source, query->at, "the server says otherwise of %.*s than %s: \"%.*s\", not \"%.*s\"",
-		           STR_ARG(query->name), lock->path, STR_ARG(str_sub(b, 1, b.n)), STR_ARG(str_sub(a, 1, a.n)));
+		qgen_fault(run, query->source, query->at,
+		           "the server says otherwise of %.*s than %s: \"%.*s\", not \"%.*s\"",
+		           STR_ARG(query->name), lock->path, STR_ARG(str_sub(b, 1, b.n)),
+		           STR_ARG(str_sub(a, 1, a.n)));
 		return;
 	}
 }
@@ -209,8 +224,8 @@ qgen_lock_compare(Run *run, const Source *lock)
 	int64_t locked = lock_migration(run, lock);
 
 	if (locked != run->migration)
-		qgen_fault(run, lock, 0, "made at migration %lld, the server is at %lld", (long long)locked,
-		           (long long)run->migration);
+		qgen_fault(run, lock, 0, "made at migration %lld, the server is at %lld",
+		           (long long)locked, (long long)run->migration);
 	lock_orphans(run, lock);
 	for (size_t i = 0; i < run->n; i++)
 		block_compare(run, &run->queries[i], lock);

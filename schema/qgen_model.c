@@ -43,9 +43,9 @@ static const struct {
 };
 
 static const char *const kind_texts[] = {
-	[KIND_BOOL] = "KIND_BOOL", [KIND_INT] = "KIND_INT",   [KIND_NUM] = "KIND_NUM",
-	[KIND_STR] = "KIND_STR",   [KIND_ENUM] = "KIND_ENUM", [KIND_UUID] = "KIND_UUID",
-	[KIND_TIME] = "KIND_TIME", [KIND_STRS] = "KIND_STRS", [KIND_INTS] = "KIND_INTS",
+	[KIND_BOOL] = "KIND_BOOL", [KIND_INT] = "KIND_INT",     [KIND_NUM] = "KIND_NUM",
+	[KIND_STR] = "KIND_STR",   [KIND_ENUM] = "KIND_ENUM",   [KIND_UUID] = "KIND_UUID",
+	[KIND_TIME] = "KIND_TIME", [KIND_STRS] = "KIND_STRS",   [KIND_INTS] = "KIND_INTS",
 	[KIND_JSON] = "KIND_JSON", [KIND_MODEL] = "KIND_MODEL", [KIND_LIST] = "KIND_LIST",
 };
 
@@ -98,8 +98,8 @@ member_of(Run *run, const Model *model, Str name)
 	while (str_next(&rest, '.', &part)) {
 		const Field *field = model == NULL ? NULL : model_field(model, part);
 
-		if (field == NULL && member.field != NULL && member.optional && rest.p == NULL &&
-		    str_eq(part, S("given"))) {
+		if (field == NULL && member.field != NULL && member.optional &&
+		    rest.p == NULL && str_eq(part, S("given"))) {
 			member.given = true;
 			return member;
 		}
@@ -111,7 +111,8 @@ member_of(Run *run, const Model *model, Str name)
 			member.outer = path;
 			path = arena_print(run->arena, "%s.v", path);
 		}
-		path = arena_print(run->arena, "%s%s%s", path, *path == '\0' ? "" : ".", field->name);
+		path = arena_print(run->arena, "%s%s%s", path, *path == '\0' ? "" : ".",
+		                   field->name);
 		member.path = path;
 		member.kind = field->kind;
 		member.optional = field->optional;
@@ -127,7 +128,9 @@ argument(const Query *query, size_t i)
 {
 	const Arg *arg = &query->args[i];
 
-	return (Member){ .found = true, .arg = i, .kind = arg->type->kind, .optional = arg->optional };
+	return (Member){
+		.found = true, .arg = i, .kind = arg->type->kind, .optional = arg->optional
+	};
 }
 
 Member
@@ -158,10 +161,12 @@ qgen_column(Run *run, const Query *query, Str name)
 	Member member;
 
 	if (query->gives_type != NULL)
-		return (Member){ .found = true, .kind = query->gives_type->kind, .optional = query->gives_opt };
+		return (Member){ .found = true,
+			         .kind = query->gives_type->kind,
+			         .optional = query->gives_opt };
 	member = member_of(run, query->gives_model, name);
-	member.found = member.found && !member.given && member.outer == NULL && member.kind != KIND_MODEL &&
-	               member.kind != KIND_LIST;
+	member.found = member.found && !member.given && member.outer == NULL &&
+	               member.kind != KIND_MODEL && member.kind != KIND_LIST;
 	return member;
 }
 
@@ -174,7 +179,8 @@ qgen_leaves(Run *run, const Model *model, Str prefix,
 		Str path = str_print(run->arena, "%.*s%s", STR_ARG(prefix), field->name);
 
 		if (field->kind == KIND_MODEL && !field->optional)
-			qgen_leaves(run, field->model, str_print(run->arena, "%.*s.", STR_ARG(path)), see, to);
+			qgen_leaves(run, field->model,
+			            str_print(run->arena, "%.*s.", STR_ARG(path)), see, to);
 		else
 			see(run, path, field, to);
 	}

@@ -14,7 +14,8 @@ typedef struct Line {
 static bool
 name_byte(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 /* The name at the front; none when there is none. */
@@ -56,7 +57,8 @@ line_word(Line *line, const char *word)
 }
 
 #define WRONG(line, ...)                                                                       \
-	((line)->wrong ? (void)0 : qgen_fault((line)->run, (line)->source, (line)->at, __VA_ARGS__), \
+	((line)->wrong ? (void)0                                                               \
+	               : qgen_fault((line)->run, (line)->source, (line)->at, __VA_ARGS__),     \
 	 (line)->wrong = true)
 
 /* A type of the name line: `timestamptz?`, `text[]`. */
@@ -159,7 +161,8 @@ line_query(Line *line, Query *query)
 	if (!line->wrong && line->rest.n > 0)
 		WRONG(line, "\"%.*s\" is not understood", STR_ARG(line->rest));
 	for (size_t i = 0; !line->wrong && i < line->run->n; i++)
-		if (&line->run->queries[i] != query && str_eq(line->run->queries[i].name, query->name))
+		if (&line->run->queries[i] != query &&
+		    str_eq(line->run->queries[i].name, query->name))
 			WRONG(line, "another query is named %.*s", STR_ARG(query->name));
 }
 
@@ -206,7 +209,9 @@ line_rule(Line *line, Query *query)
 		line->rest = str_sub(line->rest, n, line->rest.n);
 		field = field_code_of(line_name(line));
 		if (!str_starts(rule->pointer, S("/")) || field < 0)
-			WRONG(line, "validation_failed wants a pointer and a message: /name too_long");
+			WRONG(
+			    line,
+			    "validation_failed wants a pointer and a message: /name too_long");
 		rule->field = field < 0 ? F_required : (FieldCode)field;
 	}
 	if (line->rest.n > 0)
@@ -238,7 +243,8 @@ opens_query(Str text)
 		n++;
 	if (n == 0)
 		return false;
-	return str_starts(str_sub(text, n, text.n), S("(")) || str_starts(str_sub(text, n, text.n), S(" :"));
+	return str_starts(str_sub(text, n, text.n), S("(")) ||
+	       str_starts(str_sub(text, n, text.n), S(" :"));
 }
 
 /* word name: … */
@@ -254,11 +260,12 @@ looks_like_rule(Run *run, Str text)
 static bool
 is_rule(Str what)
 {
-	return str_eq(what, S("unique")) || str_eq(what, S("check")) || str_eq(what, S("foreign")) ||
-	       str_eq(what, S("exclude"));
+	return str_eq(what, S("unique")) || str_eq(what, S("check")) ||
+	       str_eq(what, S("foreign")) || str_eq(what, S("exclude"));
 }
 
-/* One comment line above a statement. *query: the one that is open, NULL before its name line. */
+/* One comment line above a statement. *query: the one that is open, NULL before its name line.
+ */
 static void
 comment_read(Run *run, const Source *source, SqlToken token, Query **query, Str *about)
 {
@@ -267,7 +274,8 @@ comment_read(Run *run, const Source *source, SqlToken token, Query **query, Str 
 	line.rest = str_trim(str_sub(token.text, 2, token.text.n));
 	if (opens_query(line.rest)) {
 		if (*query != NULL)
-			qgen_fault(run, source, token.at, "%.*s has no statement", STR_ARG((*query)->name));
+			qgen_fault(run, source, token.at, "%.*s has no statement",
+			           STR_ARG((*query)->name));
 		*query = GROW(run->arena, run->queries, run->n);
 		(*query)->source = source;
 		(*query)->at = token.at;
@@ -285,10 +293,14 @@ comment_read(Run *run, const Source *source, SqlToken token, Query **query, Str 
 		if (is_rule(what))
 			line_rule(&line, *query);
 		else
-			qgen_fault(run, source, token.at, "\"%.*s\" is no kind of constraint: unique, check, foreign, exclude", STR_ARG(what));
+			qgen_fault(run, source, token.at,
+			           "\"%.*s\" is no kind of constraint: unique, check, foreign, "
+			           "exclude",
+			           STR_ARG(what));
 	} else if (*query == NULL) {
 		*about = about->n == 0 ? line.rest
-				       : str_print(run->arena, "%.*s\n%.*s", STR_ARG(*about), STR_ARG(line.rest));
+		                       : str_print(run->arena, "%.*s\n%.*s", STR_ARG(*about),
+		                                   STR_ARG(line.rest));
 	}
 }
 
@@ -299,14 +311,16 @@ qgen_read(Run *run, const Source *source)
 	Str about = STR_NONE;
 	SqlToken token;
 
-	for (size_t at = 0; (token = sql_token(source->text, at)).kind != SQL_END; at = token.at + token.text.n) {
+	for (size_t at = 0; (token = sql_token(source->text, at)).kind != SQL_END;
+	     at = token.at + token.text.n) {
 		if (token.kind == SQL_SPACE) {
 			if (query == NULL && sql_line(token.text, token.text.n) > 2)
 				about = STR_NONE; /* a paragraph of its own */
 		} else if (token.kind == SQL_LINE) {
 			comment_read(run, source, token, &query, &about);
 		} else if (query == NULL) {
-			qgen_fault(run, source, token.at, "a statement without a name line (-- name() :promise …)");
+			qgen_fault(run, source, token.at,
+			           "a statement without a name line (-- name() :promise …)");
 			return;
 		} else {
 			query->body = token.at;
@@ -318,5 +332,6 @@ qgen_read(Run *run, const Source *source)
 		}
 	}
 	if (query != NULL)
-		qgen_fault(run, source, query->at, "%.*s has no statement", STR_ARG(query->name));
+		qgen_fault(run, source, query->at, "%.*s has no statement",
+		           STR_ARG(query->name));
 }

@@ -19,7 +19,8 @@ piece_add(Cut *cut, PieceKind kind, Str text, size_t choice, size_t at)
 {
 	Query *query = cut->query;
 
-	*GROW(cut->run->arena, query->pieces, query->n_pieces) = (Piece){ kind, text, choice, at };
+	*GROW(cut->run->arena, query->pieces, query->n_pieces) =
+	    (Piece){ kind, text, choice, at };
 }
 
 /* The choice of this name, made when it is new. */
@@ -29,9 +30,11 @@ choice_of(Cut *cut, Str name, bool fragment, size_t at)
 	Query *query = cut->query;
 
 	for (size_t i = 0; i < query->n_choices; i++)
-		if (query->choices[i].fragment == fragment && str_eq(query->choices[i].name, name))
+		if (query->choices[i].fragment == fragment &&
+		    str_eq(query->choices[i].name, name))
 			return i;
-	*GROW(cut->run->arena, query->choices, query->n_choices) = (Choice){ name, fragment, at };
+	*GROW(cut->run->arena, query->choices, query->n_choices) =
+	    (Choice){ name, fragment, at };
 	return query->n_choices - 1;
 }
 
@@ -65,7 +68,8 @@ static void
 fragment_close(Cut *cut, size_t at)
 {
 	if (cut->depth == 0) {
-		qgen_fault(cut->run, cut->query->source, at, "a fragment ends that did not begin");
+		qgen_fault(cut->run, cut->query->source, at,
+		           "a fragment ends that did not begin");
 		cut->broken = true;
 		return;
 	}
@@ -83,7 +87,8 @@ entry_name(Cut *cut, size_t *at)
 	if (token.kind == SQL_SPACE)
 		from += token.text.n;
 	*at = from;
-	while ((token = sql_token(cut->text, *at)).kind == SQL_WORD || str_eq(token.text, S("-")))
+	while ((token = sql_token(cut->text, *at)).kind == SQL_WORD ||
+	       str_eq(token.text, S("-")))
 		*at += token.text.n;
 	if (*at == from || !str_eq(token.text, S(":"))) {
 		qgen_fault(cut->run, cut->query->source, from,
@@ -109,17 +114,20 @@ list_read(Cut *cut, SqlToken block)
 	if (token.kind == SQL_SPACE)
 		token = sql_token(in.text, at += token.text.n);
 	if (token.kind != SQL_WORD) {
-		qgen_fault(cut->run, cut->query->source, block.at, "a marked list begins with a member's name");
+		qgen_fault(cut->run, cut->query->source, block.at,
+		           "a marked list begins with a member's name");
 		cut->broken = true;
 		return;
 	}
-	piece_add(&in, PIECE_LIST, token.text, choice_of(&in, token.text, false, block.at), block.at);
+	piece_add(&in, PIECE_LIST, token.text, choice_of(&in, token.text, false, block.at),
+	          block.at);
 	at += token.text.n;
 	do {
 		Str name = entry_name(&in, &at);
 
 		piece_add(&in, PIECE_ENTRY, name, 0, at);
-		while (!in.broken && (token = sql_token(in.text, at)).kind != SQL_END && token.kind != SQL_BAR)
+		while (!in.broken && (token = sql_token(in.text, at)).kind != SQL_END &&
+		       token.kind != SQL_BAR)
 			at = piece_token(&in, token);
 		at = token.at + token.text.n;
 	} while (!in.broken && token.kind == SQL_BAR);
@@ -160,12 +168,13 @@ piece_token(Cut *cut, SqlToken token)
 		piece_add(cut, PIECE_TEXT, S(" "), 0, token.at);
 		break;
 	case SQL_NUMBERED:
-		qgen_fault(cut->run, cut->query->source, token.at, "parameters have names here: :name, not %.*s",
-		           STR_ARG(token.text));
+		qgen_fault(cut->run, cut->query->source, token.at,
+		           "parameters have names here: :name, not %.*s", STR_ARG(token.text));
 		cut->broken = true;
 		break;
 	case SQL_BROKEN:
-		qgen_fault(cut->run, cut->query->source, token.at, "a quote or comment begins that never ends");
+		qgen_fault(cut->run, cut->query->source, token.at,
+		           "a quote or comment begins that never ends");
 		cut->broken = true;
 		break;
 	case SQL_WORD:
@@ -189,7 +198,8 @@ qgen_template(Run *run, Query *query)
 
 	while ((token = sql_token(cut.text, at)).kind != SQL_SEMICOLON) {
 		if (token.kind == SQL_END) {
-			qgen_fault(run, query->source, query->body, "the statement of %.*s has no end (;)",
+			qgen_fault(run, query->source, query->body,
+			           "the statement of %.*s has no end (;)",
 			           STR_ARG(query->name));
 			return false;
 		}
@@ -199,7 +209,8 @@ qgen_template(Run *run, Query *query)
 	}
 	query->end = at + 1;
 	if (cut.depth > 0)
-		qgen_fault(run, query->source, cut.open[cut.depth - 1], "a fragment begins that never ends (/*?*/)");
+		qgen_fault(run, query->source, cut.open[cut.depth - 1],
+		           "a fragment begins that never ends (/*?*/)");
 	return true;
 }
 
@@ -226,7 +237,8 @@ entries_named(const Query *query, size_t i, Str name)
 	size_t n = 0;
 
 	for (i++; query->pieces[i].kind != PIECE_CLOSE; i++)
-		n += query->pieces[i].kind == PIECE_ENTRY && str_eq(query->pieces[i].text, name);
+		n +=
+		    query->pieces[i].kind == PIECE_ENTRY && str_eq(query->pieces[i].text, name);
 	return n;
 }
 
@@ -238,7 +250,8 @@ list_check(Run *run, const Query *query, size_t i, const Field *field)
 
 	for (size_t n = 0; n < names_count(field); n++)
 		if (entries_named(query, i, str_of(field->names[n])) != 1)
-			qgen_fault(run, query->source, list->at, "the list of %.*s wants one entry \"%s\"",
+			qgen_fault(run, query->source, list->at,
+			           "the list of %.*s wants one entry \"%s\"",
 			           STR_ARG(list->text), field->names[n]);
 	for (i++; query->pieces[i].kind != PIECE_CLOSE; i++) {
 		bool known = query->pieces[i].kind != PIECE_ENTRY;
@@ -246,8 +259,9 @@ list_check(Run *run, const Query *query, size_t i, const Field *field)
 		for (size_t n = 0; n < names_count(field); n++)
 			known = known || str_eq(query->pieces[i].text, str_of(field->names[n]));
 		if (!known)
-			qgen_fault(run, query->source, query->pieces[i].at, "%.*s is never \"%.*s\"",
-			           STR_ARG(list->text), STR_ARG(query->pieces[i].text));
+			qgen_fault(run, query->source, query->pieces[i].at,
+			           "%.*s is never \"%.*s\"", STR_ARG(list->text),
+			           STR_ARG(query->pieces[i].text));
 	}
 }
 
@@ -270,23 +284,33 @@ qgen_choices(Run *run, const Query *query)
 		Member member = qgen_param(run, query, choice->name);
 
 		if (!member.found)
-			qgen_fault(run, query->source, choice->at, "nothing is named \"%.*s\" here", STR_ARG(choice->name));
-		else if (choice->fragment && (!member.optional || member.given || member.outer != NULL))
-			qgen_fault(run, query->source, choice->at, "a fragment hangs on something optional; %.*s is not",
+			qgen_fault(run, query->source, choice->at,
+			           "nothing is named \"%.*s\" here", STR_ARG(choice->name));
+		else if (choice->fragment &&
+		         (!member.optional || member.given || member.outer != NULL))
+			qgen_fault(run, query->source, choice->at,
+			           "a fragment hangs on something optional; %.*s is not",
 			           STR_ARG(choice->name));
-		else if (!choice->fragment && (member.kind != KIND_ENUM || member.optional || member.outer != NULL))
-			qgen_fault(run, query->source, choice->at, "a list hangs on an enum; %.*s is none", STR_ARG(choice->name));
-		else if (__builtin_mul_overflow(variants, qgen_choice_count(run, query, choice), &variants) ||
+		else if (!choice->fragment &&
+		         (member.kind != KIND_ENUM || member.optional || member.outer != NULL))
+			qgen_fault(run, query->source, choice->at,
+			           "a list hangs on an enum; %.*s is none",
+			           STR_ARG(choice->name));
+		else if (__builtin_mul_overflow(variants, qgen_choice_count(run, query, choice),
+		                                &variants) ||
 		         variants > VARIANTS_MAX)
-			qgen_fault(run, query->source, choice->at, "more than %d statements would be made of %.*s",
+			qgen_fault(run, query->source, choice->at,
+			           "more than %d statements would be made of %.*s",
 			           VARIANTS_MAX, STR_ARG(query->name));
 	}
 	for (size_t i = 0; i < query->n_anew; i++)
 		if (!fragment_named(query, query->anew[i]))
-			qgen_fault(run, query->source, query->at, "no fragment hangs on %.*s", STR_ARG(query->anew[i]));
+			qgen_fault(run, query->source, query->at, "no fragment hangs on %.*s",
+			           STR_ARG(query->anew[i]));
 	for (size_t i = 0; i < query->n_pieces; i++)
 		if (query->pieces[i].kind == PIECE_LIST)
-			list_check(run, query, i, qgen_param(run, query, query->pieces[i].text).field);
+			list_check(run, query, i,
+			           qgen_param(run, query, query->pieces[i].text).field);
 }
 
 size_t
@@ -306,7 +330,8 @@ qgen_anew(Run *run, const Query *query, size_t variant)
 		const Choice *choice = &query->choices[i];
 		size_t count = qgen_choice_count(run, query, choice);
 
-		for (size_t k = 0; choice->fragment && variant % count == 1 && k < query->n_anew; k++)
+		for (size_t k = 0;
+		     choice->fragment && variant % count == 1 && k < query->n_anew; k++)
 			if (str_eq(choice->name, query->anew[k]))
 				return true;
 		variant /= count;

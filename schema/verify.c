@@ -12,9 +12,11 @@ schema_verify(Ctx *ctx)
 		facts.v[i] = str_of(queries_facts[i]);
 	TRY(q_schema_state(ctx, facts, &state));
 	if (state.migration < queries_migration)
-		return problem_inside(ctx, P_unavailable, "schema: at migration %lld, and %lld is needed",
+		return problem_inside(ctx, P_unavailable,
+		                      "schema: at migration %lld, and %lld is needed",
 		                      (long long)state.migration, (long long)queries_migration);
 	if (state.missing.has)
-		return problem_inside(ctx, P_unavailable, "schema: there is no \"%.*s\"", STR_ARG(state.missing.v));
+		return problem_inside(ctx, P_unavailable, "schema: there is no \"%.*s\"",
+		                      STR_ARG(state.missing.v));
 	return NULL;
 }

@@ -6,7 +6,7 @@
 
 typedef struct AuditNew {
 	OptUuid actor_id;
-	Str action;     /* "user.patch" */
+	Str action; /* "user.patch" */
 	OptStr target, address, user_agent, request_id;
 	OptJson detail; /* an object; nothing: empty */
 } AuditNew;

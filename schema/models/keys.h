@@ -8,8 +8,8 @@ typedef struct SigningKey {
 	Str kid, alg, private_pem; /* of HS256: the secret, base64url */
 	OptStr public_pem;
 	Instant created_at;
-	OptTime retired_at;        /* signs no more from here on */
-	bool settled;              /* old enough to sign: everybody can know it */
+	OptTime retired_at; /* signs no more from here on */
+	bool settled;       /* old enough to sign: everybody can know it */
 } SigningKey;
 MODEL_OF(SigningKey);
 

@@ -9,9 +9,12 @@ extern const char *const product_status_names[];
 
 /* Orders of a list; each has the id as its last key, in the same direction. */
 typedef enum ProductSort {
-	PRODUCTS_BY_CREATED, PRODUCTS_BY_CREATED_DOWN,
-	PRODUCTS_BY_NAME, PRODUCTS_BY_NAME_DOWN,
-	PRODUCTS_BY_PRICE, PRODUCTS_BY_PRICE_DOWN,
+	PRODUCTS_BY_CREATED,
+	PRODUCTS_BY_CREATED_DOWN,
+	PRODUCTS_BY_NAME,
+	PRODUCTS_BY_NAME_DOWN,
+	PRODUCTS_BY_PRICE,
+	PRODUCTS_BY_PRICE_DOWN,
 } ProductSort;
 extern const char *const product_sort_names[];
 
@@ -62,7 +65,8 @@ typedef struct ProductPatch {
 } ProductPatch;
 MODEL_OF(ProductPatch);
 
-/* Which products, in which order. cursor is opaque here: its place is passed beside the filter. */
+/* Which products, in which order. cursor is opaque here: its place is passed beside the filter.
+ */
 typedef struct ProductFilter {
 	int64_t limit;
 	OptStr cursor;

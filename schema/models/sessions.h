@@ -1,6 +1,7 @@
 #pragma once
 
-/* Sessions: one row each, from login to its end. The state machine of refresh tokens lives on them. */
+/* Sessions: one row each, from login to its end. The state machine of refresh tokens lives on
+ * them. */
 
 #include "schema/models/accounts.h"
 
@@ -16,10 +17,10 @@ MODEL_OF(SessionNew);
 typedef struct Session {
 	Uuid id, user_id;
 	Str kid;
-	int64_t gen;         /* generation of the refresh token handed out last, from 1 */
-	OptTime acked_at;    /* when it was first used, which proves that the client has it */
-	Instant handed_at;   /* when it was last given out */
-	int64_t replays;     /* how often the generation before was shown since */
+	int64_t gen;       /* generation of the refresh token handed out last, from 1 */
+	OptTime acked_at;  /* when it was first used, which proves that the client has it */
+	Instant handed_at; /* when it was last given out */
+	int64_t replays;   /* how often the generation before was shown since */
 	Instant created_at, idle_expires_at, absolute_expires_at;
 	OptTime revoked_at;
 	OptStr revoke_reason, address, user_agent;
@@ -32,7 +33,7 @@ MODEL_OF(Session);
 typedef struct SessionRights {
 	Uuid user_id;
 	UserStatus status;
-	bool ended;          /* revoked or expired */
+	bool ended; /* revoked or expired */
 	int64_t gen;
 	bool acked;
 	StrList permissions; /* of the roles that the user has and the token names */

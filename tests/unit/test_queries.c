@@ -141,18 +141,20 @@ what_a_patch_does_not_give_stays_and_null_empties(void **state)
 	Bench *bench = *state;
 	Product before = given(bench, &lamp), after;
 
-	after = patched(bench, &(ProductPatch){ .id = before.id, .price.amount = { true, true, 5 } });
+	after = patched(bench,
+	                &(ProductPatch){ .id = before.id, .price.amount = { true, true, 5 } });
 	assert_int_equal(after.price.amount, 5);
 	assert_true(text_is(after.price.currency, "THB"));
 	assert_int_equal(after.tags.n, 2);
 	assert_int_equal(after.version, 2);
 
 	after = patched(bench, &(ProductPatch){ .id = before.id,
-						.tags = { .given = true },
-						.description = { true, true, S("bright") } });
+	                                        .tags = { .given = true },
+	                                        .description = { true, true, S("bright") } });
 	assert_int_equal(after.tags.n, 0);
 	assert_true(text_is(after.description, "bright"));
-	after = patched(bench, &(ProductPatch){ .id = before.id, .description = { .given = true } });
+	after = patched(bench,
+	                &(ProductPatch){ .id = before.id, .description = { .given = true } });
 	assert_true(after.description.n == 0);
 	assert_int_equal(after.status, PRODUCT_ACTIVE);
 }
@@ -163,9 +165,11 @@ attributes_are_merged_as_rfc_7396_says(void **state)
 	static const struct {
 		const char *patch, *want;
 	} rows[] = {
-		{ "{\"a\": {\"b\": 1, \"c\": [1, null]}, \"d\": 2}", "{\"a\": {\"b\": 1, \"c\": [1, null]}, \"d\": 2}" },
+		{ "{\"a\": {\"b\": 1, \"c\": [1, null]}, \"d\": 2}",
+		  "{\"a\": {\"b\": 1, \"c\": [1, null]}, \"d\": 2}" },
 		{ "{\"a\": {\"b\": null}}", "{\"a\": {\"c\": [1, null]}, \"d\": 2}" },
-		{ "{\"a\": {\"e\": {\"f\": null, \"g\": 3}}}", "{\"a\": {\"c\": [1, null], \"e\": {\"g\": 3}}, \"d\": 2}" },
+		{ "{\"a\": {\"e\": {\"f\": null, \"g\": 3}}}",
+		  "{\"a\": {\"c\": [1, null], \"e\": {\"g\": 3}}, \"d\": 2}" },
 		{ "{\"a\": [4], \"d\": {\"h\": {}}}", "{\"a\": [4], \"d\": {\"h\": {}}}" },
 		{ "{\"d\": null, \"none\": null}", "{\"a\": [4]}" },
 		{ "{}", "{\"a\": [4]}" },
@@ -227,21 +231,25 @@ given_many(Bench *bench)
 static bool
 is_before(const Product *a, const Product *b, ProductSort sort)
 {
-	bool down = sort == PRODUCTS_BY_CREATED_DOWN || sort == PRODUCTS_BY_NAME_DOWN || sort == PRODUCTS_BY_PRICE_DOWN;
+	bool down = sort == PRODUCTS_BY_CREATED_DOWN || sort == PRODUCTS_BY_NAME_DOWN ||
+	            sort == PRODUCTS_BY_PRICE_DOWN;
 	int order = 0;
 
 	if (sort == PRODUCTS_BY_CREATED || sort == PRODUCTS_BY_CREATED_DOWN)
-		order = (a->created_at.us > b->created_at.us) - (a->created_at.us < b->created_at.us);
+		order = (a->created_at.us > b->created_at.us) -
+		        (a->created_at.us < b->created_at.us);
 	else if (sort == PRODUCTS_BY_NAME || sort == PRODUCTS_BY_NAME_DOWN)
 		order = memcmp(a->name.p, b->name.p, MIN(a->name.n, b->name.n));
 	else
-		order = (a->price.amount > b->price.amount) - (a->price.amount < b->price.amount);
+		order =
+		    (a->price.amount > b->price.amount) - (a->price.amount < b->price.amount);
 	if (order == 0)
 		order = memcmp(a->id.b, b->id.b, sizeof a->id.b);
 	return down ? order > 0 : order < 0;
 }
 
-/* How many products the filter's pages have; each page begins where the last one ended, in order. */
+/* How many products the filter's pages have; each page begins where the last one ended, in
+ * order. */
 static size_t
 paged(Bench *bench, const ProductFilter *filter)
 {
@@ -255,11 +263,13 @@ paged(Bench *bench, const ProductFilter *filter)
 		OptInt amount = { .has = !first, .v = last.price.amount };
 		List page = { NULL, 0 };
 
-		assert_null(q_product_list(&bench->ctx, id, time, name, amount, PAGE, filter, &page));
+		assert_null(
+		    q_product_list(&bench->ctx, id, time, name, amount, PAGE, filter, &page));
 		for (size_t i = 0; i < page.n; i++) {
 			const Product *product = (const Product *)page.v + i;
 
-			assert_true((first && i == 0) || is_before(&last, product, filter->sort));
+			assert_true((first && i == 0) ||
+			            is_before(&last, product, filter->sort));
 			last = *product;
 		}
 		n += page.n;
@@ -293,15 +303,19 @@ pages_of_every_filter_have_what_it_names(void **state)
 		{ { .min_price = { true, true, 1 } }, 18 },
 		{ { .max_price = { true, true, 2 } }, 19 },
 		{ { .min_price = { true, true, 1 }, .max_price = { true, true, 2 } }, 12 },
-		{ { .status = { true, true, PRODUCT_ACTIVE }, .tag = { true, true, { "desk", 4 } },
-		    .currency = { true, true, { "EUR", 3 } }, .min_price = { true, true, 0 },
-		    .max_price = { true, true, 0 } }, 5 },
+		{ { .status = { true, true, PRODUCT_ACTIVE },
+		    .tag = { true, true, { "desk", 4 } },
+		    .currency = { true, true, { "EUR", 3 } },
+		    .min_price = { true, true, 0 },
+		    .max_price = { true, true, 0 } },
+		  5 },
 	};
 	Bench *bench = *state;
 
 	given_many(bench);
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		for (ProductSort sort = PRODUCTS_BY_CREATED; sort <= PRODUCTS_BY_PRICE_DOWN; sort++) {
+		for (ProductSort sort = PRODUCTS_BY_CREATED; sort <= PRODUCTS_BY_PRICE_DOWN;
+		     sort++) {
 			ProductFilter filter = rows[i].filter;
 
 			filter.sort = sort;
@@ -362,7 +376,9 @@ session_given(Bench *bench, User *user)
 {
 	Ctx *ctx = &bench->ctx;
 	Str roles[] = { role_names[0], role_names[1] };
-	SessionNew row = { .id = uuid7_make(), .kid = S("k"), .amr = { (Str[]){ S("pwd") }, 1 } };
+	SessionNew row = { .id = uuid7_make(),
+		           .kid = S("k"),
+		           .amr = { (Str[]){ S("pwd") }, 1 } };
 	Session session;
 
 	assert_null(user_given(bench, "ann@example.org", roles, 2, user));
@@ -399,7 +415,8 @@ a_right_needs_a_role_of_the_user_and_of_the_token(void **state)
 
 	assert_null(q_session_rights(ctx, session.id, (StrList){ editor, 2 }, &rights, &found));
 	assert_true(found && uuid_eq(rights.user_id, user.id));
-	assert_true(!rights.ended && !rights.acked && rights.gen == 1 && rights.status == USER_ACTIVE);
+	assert_true(!rights.ended && !rights.acked && rights.gen == 1 &&
+	            rights.status == USER_ACTIVE);
 	assert_int_equal(rights.permissions.n, 2);
 	assert_null(q_session_rights(ctx, session.id, (StrList){ admin, 1 }, &rights, &found));
 	assert_true(found);
@@ -407,7 +424,8 @@ a_right_needs_a_role_of_the_user_and_of_the_token(void **state)
 	bench_sql(bench, "DELETE FROM user_roles WHERE role = 'editor'");
 	assert_null(q_session_rights(ctx, session.id, (StrList){ editor, 2 }, &rights, &found));
 	assert_int_equal(rights.permissions.n, 0);
-	assert_null(q_session_rights(ctx, uuid7_make(), (StrList){ editor, 2 }, &rights, &found));
+	assert_null(
+	    q_session_rights(ctx, uuid7_make(), (StrList){ editor, 2 }, &rights, &found));
 	assert_false(found);
 }
 
@@ -417,7 +435,8 @@ a_session_is_ended_by_revocation_and_by_either_expiry(void **state)
 	static const char *const changes[] = {
 		"UPDATE sessions SET revoked_at = now()",
 		"UPDATE sessions SET revoked_at = NULL, idle_expires_at = now()",
-		"UPDATE sessions SET idle_expires_at = now() + interval '1 hour', absolute_expires_at = now()",
+		"UPDATE sessions SET idle_expires_at = now() + interval '1 hour', "
+		"absolute_expires_at = now()",
 	};
 	Bench *bench = *state;
 	SessionRights rights;
@@ -427,7 +446,8 @@ a_session_is_ended_by_revocation_and_by_either_expiry(void **state)
 
 	for (size_t i = 0; i < COUNT(changes); i++) {
 		bench_sql(bench, changes[i]);
-		assert_null(q_session_rights(&bench->ctx, session.id, (StrList){ NULL, 0 }, &rights, &found));
+		assert_null(q_session_rights(&bench->ctx, session.id, (StrList){ NULL, 0 },
+		                             &rights, &found));
 		assert_true(found && rights.ended);
 	}
 }
@@ -472,9 +492,11 @@ a_schema_that_differs_is_told_by_its_first_fact(void **state)
 	static const struct {
 		const char *change, *undo, *want;
 	} rows[] = {
-		{ "ALTER TABLE products RENAME stock TO pieces", "ALTER TABLE products RENAME pieces TO stock",
+		{ "ALTER TABLE products RENAME stock TO pieces",
+		  "ALTER TABLE products RENAME pieces TO stock",
 		  "schema: there is no \"column products.stock bigint not null\"" },
-		{ "ALTER TABLE products ALTER name DROP NOT NULL", "ALTER TABLE products ALTER name SET NOT NULL",
+		{ "ALTER TABLE products ALTER name DROP NOT NULL",
+		  "ALTER TABLE products ALTER name SET NOT NULL",
 		  "schema: there is no \"column products.name text not null\"" },
 		{ "ALTER TABLE products RENAME CONSTRAINT products_sku_key TO other",
 		  "ALTER TABLE products RENAME CONSTRAINT other TO products_sku_key",
@@ -510,7 +532,8 @@ an_older_schema_is_refused_and_a_newer_one_is_not(void **state)
 	assert_non_null(p);
 	assert_int_equal(p->code, P_unavailable);
 	assert_non_null(strstr(p->inside, "is needed"));
-	bench_sql(bench, "INSERT INTO schema_migrations (version, name, sha256, ms) VALUES (9000, 'x', 'x', 0)");
+	bench_sql(bench, "INSERT INTO schema_migrations (version, name, sha256, ms) VALUES "
+	                 "(9000, 'x', 'x', 0)");
 	assert_null(schema_verify(&bench->ctx));
 	bench_sql(bench, "DELETE FROM schema_migrations WHERE version = 9000");
 }
@@ -546,7 +569,10 @@ main(void)
 	bench_schema("SELECT");
 	setenv("PGOPTIONS", "-c search_path=db_test", 1);
 	snprintf(dir, sizeof dir, "%s/schema/migrations", top == NULL ? "." : top);
-	if (migrate_up(&(MigrateConfig){ .dsn = getenv("POSTERN_TEST_DSN"), .dir = dir, .wait_ms = 5000, .locks_ms = 5000 }) != 0)
+	if (migrate_up(&(MigrateConfig){ .dsn = getenv("POSTERN_TEST_DSN"),
+	                                 .dir = dir,
+	                                 .wait_ms = 5000,
+	                                 .locks_ms = 5000 }) != 0)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
