@@ -164,7 +164,7 @@ put_name(LogLine *line, const char *name)
 	return (size_t)n + 24 <= room(line) && put(line, text, (size_t)n);
 }
 
-/* Does a value need no quotes in text: printable ASCII without blanks, and no part of a pair? */
+/* Does a value need no quotes: printable ASCII without blanks, and no part of a pair? */
 static bool
 is_word(Str s)
 {

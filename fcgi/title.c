@@ -7,37 +7,34 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* The arguments and the environment as the kernel laid them: one behind the other. */
+/* Arguments and environment as the kernel laid them, one behind the other; and copies. */
 static struct {
 	char *at;
 	size_t n;
+	char **arguments, **environment;
 } area;
 
-static char *
-copied(const char *text)
-{
-	char *copy = strdup(text);
-
-	CHECK(copy != NULL);
-	return copy;
-}
-
-/* Copies of a vector's texts in a vector of their own; what lies next in the area is counted
- * in. */
+/*
+ * A vector and its texts in one piece of memory, which stays ours whatever unsetenv() takes out
+ * of it. What lies next in the area is counted in.
+ */
 static char **
-vector_move(char **from)
+vector_copy(char **from)
 {
-	size_t n = 0;
-	char **to;
+	size_t n = 0, bytes = 0;
+	char **to, *text;
 
-	while (from[n] != NULL)
-		n++;
-	to = calloc(n + 1, sizeof *to);
+	for (; from[n] != NULL; n++) {
+		bytes += strlen(from[n]) + 1;
+		if (from[n] == area.at + area.n)
+			area.n += strlen(from[n]) + 1;
+	}
+	to = calloc(1, (n + 1) * sizeof *to + bytes);
 	CHECK(to != NULL);
+	text = (char *)(to + n + 1);
 	for (size_t i = 0; i < n; i++) {
-		if (from[i] == area.at + area.n)
-			area.n += strlen(from[i]) + 1;
-		to[i] = copied(from[i]);
+		to[i] = text;
+		text = stpcpy(text, from[i]) + 1;
 	}
 	return to;
 }
@@ -45,14 +42,13 @@ vector_move(char **from)
 char **
 title_setup(int argc, char **argv)
 {
-	char **kept;
-
 	if (argc == 0)
 		return argv;
 	area.at = argv[0];
-	kept = vector_move(argv);
-	environ = vector_move(environ);
-	return kept;
+	area.arguments = vector_copy(argv);
+	area.environment = vector_copy(environ);
+	environ = area.environment;
+	return area.arguments;
 }
 
 void
