@@ -50,10 +50,11 @@ def pairs(items):
 
 
 def variables(method="GET", uri="/", body=b"", **more):
-    """The parameters a web server sends, as a list of pairs; more: added, or taken out by None."""
+    """The parameters of a web server, a list of pairs; more: added, or taken out by None."""
     said = {
-        "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "test", "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1",
+        "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "test",
+        "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
+        "REMOTE_ADDR": "127.0.0.1",
         "REQUEST_METHOD": method, "REQUEST_URI": uri, "SCRIPT_NAME": uri.split("?")[0],
         "QUERY_STRING": uri.partition("?")[2], "HTTP_HOST": "localhost",
     }
@@ -76,7 +77,7 @@ def request(method="GET", uri="/", body=b"", id=1, **more):
 
 
 def split(data):
-    """The whole records at the front of data, as (type, id, content), and the bytes behind them."""
+    """The whole records at the front of data, as (type, id, content), and the bytes behind."""
     found = []
     while len(data) >= 8:
         _, kind, id, n, padding, _ = struct.unpack(">BBHHBB", data[:8])
@@ -124,9 +125,9 @@ class Answer:
         return next((v for n, v in self.headers if n.lower() == name.lower()), None)
 
     def __repr__(self):
+        first = [(kind, id, len(content)) for kind, id, content in self.records[:4]]
         return (f"<Answer status={self.status} ended={self.ended} closed={self.closed} "
-                f"{len(self.records)} records={[(kind, id, len(c)) for kind, id, c in self.records[:4]]} "
-                f"{self.seconds:.3f} s>")
+                f"{len(self.records)} records {first} {self.seconds:.3f} s>")
 
 
 def connect(address, timeout=5.0):
@@ -148,7 +149,8 @@ def connect(address, timeout=5.0):
 def talk(sock, data=b"", id=1, timeout=5.0, piece=None, half_close=False):
     """Send data on a connected socket, piece bytes at a time, and read until the peer closes.
 
-    Both at once, so that neither side waits for the other. half_close: end our side behind data.
+    Both at once, so that neither side waits for the other. half_close: our side is shut behind
+    the data.
     """
     start, raw, closed, sent = time.monotonic(), [], False, 0
     sock.setblocking(False)
