@@ -12,6 +12,7 @@
 #include "fcgi/ctl.h"
 #include "fcgi/report.h"
 #include "fcgi/status.h"
+#include "fcgi/worker.h"
 
 enum { GLANCE_NS = 20000000, SLACK_MS = 2000 };
 
@@ -113,8 +114,7 @@ reload_wait(const Board *board, uint64_t before, Deadline deadline)
 int
 ctl_reload(int argc, char **argv, const Settings *settings)
 {
-	int64_t most_ms =
-	    settings->pool_request_deadline_ms + settings->pool_hard_limit_ms + SLACK_MS;
+	int64_t most_ms = WORKER_START_MS + settings->pool_hard_limit_ms + SLACK_MS;
 	const Board *board;
 	BoardReload before;
 	Instant started;

@@ -51,6 +51,18 @@ routes_hash(void)
 	return hash;
 }
 
+/* What the parent has come to, with its generation and how many workers are alive. */
+static void
+log_pool(const Parent *parent, const char *event)
+{
+	LogLine line;
+
+	log_start(&line, LOG_NOTICE, event);
+	log_num(&line, "generation", parent->generation);
+	log_num(&line, "workers", (int64_t)pool_all(parent->pool));
+	log_end(&line);
+}
+
 /* --- reload: the new workers first, then the end of the old */
 
 static void
@@ -134,7 +146,7 @@ reload_finish(Parent *parent)
 	board_generation_set(parent->board, parent->generation);
 	if (parent->carried[0] != '\0')
 		log_say(LOG_WARNING, "reload", "these need a restart: %s", parent->carried);
-	log_say(LOG_NOTICE, "reloaded", "generation %u", parent->generation);
+	log_pool(parent, "reloaded");
 	board_reload_set(parent->board, true, parent->carried);
 	notify_say("READY=1");
 }
@@ -159,7 +171,7 @@ static void
 stop_begin(Parent *parent)
 {
 	parent->stopping = true;
-	log_say(LOG_NOTICE, "stopping", "%zu workers finish", pool_all(parent->pool));
+	log_pool(parent, "stopping");
 	notify_say("STOPPING=1");
 	board_draining_set(parent->board, true);
 	listen_unlink(&parent->listener);
@@ -174,8 +186,7 @@ ready_step(Parent *parent)
 	if (parent->ready || pool_ready(parent->pool, parent->generation) == 0)
 		return;
 	parent->ready = true;
-	log_say(LOG_NOTICE, "ready", "generation %u, %lld workers", parent->generation,
-	        (long long)conf->pool_workers);
+	log_pool(parent, "ready");
 	notify_say("READY=1");
 }
 
@@ -286,12 +297,11 @@ parent_run(const ParentStart *start)
 	board_generation_set(start->board, parent.generation);
 	board_parent_set(start->board, getpid(), clock_now());
 	title_set("posternd", "posternd: parent");
-	log_say(LOG_NOTICE, "started", "%lld workers, generation %u",
-	        (long long)conf->pool_workers, parent.generation);
+	log_pool(&parent, "started");
 	day(&parent);
+	board_parent_set(start->board, 0, (Instant){ 0 });
+	log_pool(&parent, "stopped");
 	pool_free(parent.pool);
 	settings_free(parent.before);
-	board_parent_set(start->board, 0, (Instant){ 0 });
-	log_say(LOG_NOTICE, "stopped", "all workers have ended");
 	return EX_OK;
 }

@@ -122,8 +122,7 @@ child_start(Pool *pool)
 		start_failed(pool, now, pool->target);
 		return false;
 	}
-	board_slot_set(pool->board, slot, pool->target,
-	               deadline_in_ms(conf->pool_request_deadline_ms));
+	board_slot_set(pool->board, slot, pool->target, deadline_in_ms(WORKER_START_MS));
 	pid = fork();
 	if (pid == 0)
 		child_run(pool, slot, parent);

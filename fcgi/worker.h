@@ -10,6 +10,8 @@
 
 #include "common/board.h"
 
+#define WORKER_START_MS 10000 /* a worker has to be able to serve; above what it waits for */
+
 typedef struct WorkerStart {
 	Board *board;
 	int slot;      /* on the board, WORKER_STARTING */
@@ -22,8 +24,7 @@ typedef struct WorkerStart {
  * Serve until told to stop (TERM), or until due for replacement (max_requests, memory).
  *
  * Sets its slot to WORKER_IDLE when it can serve: the parent waits for that, at most
- * pool.request_deadline_ms + pool.hard_limit_ms, before it drains the workers of the generation
- * before.
+ * WORKER_START_MS + pool.hard_limit_ms, before it drains the workers of the generation before.
  *
  * returns  exit status: 0, or one of sysexits.h when it cannot serve, after a line in the log
  */

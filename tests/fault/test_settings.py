@@ -33,7 +33,7 @@ def wrong_values(row):
     if row["type"] == "bool":
         return ["", "maybe", "2", "onn"]
     if row["type"] == "choice":
-        return ["", "nonsense", row["default"] + "x", row["default"].upper()]
+        return ["", "nonsense", row["default"] + "x", row["default"].swapcase()]
     return []
 
 
