@@ -8,6 +8,8 @@
 #include "fcgi/api/ops.h"
 #include "fcgi/req.h"
 #include "schema/models/accounts.h"
+#include "schema/models/docs.h"
+#include "schema/models/auth.h"
 #include "schema/models/models.h"
 #include "schema/models/products.h"
 
