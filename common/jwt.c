@@ -70,14 +70,15 @@ const Problem *
 jwt_make(Ctx *ctx, Key *key, Str kid, const Claims *claims, Str *token)
 {
 	uint8_t signature[KEY_SIGNATURE_MAX];
-	Buf out = { .arena = ctx->arena };
-	Str payload = STR_NONE, header;
+	Buf out = { .arena = ctx->arena }, header = { .arena = ctx->arena };
+	Str payload = STR_NONE;
 	size_t n;
 
 	CHECK(claims->roles.n <= JWT_ROLES_MAX);
 	TRY(payload_make(ctx, claims, &payload));
-	header = str_print(ctx->arena, "{\"alg\":\"%s\",\"kid\":\"%.*s\",\"typ\":\"%s\"}",
-	                   key_alg_names[key_alg(key)], STR_ARG(kid), type);
+	buf_print(&header, "{\"alg\":\"%s\",\"kid\":", key_alg_names[key_alg(key)]);
+	json_put_str(&header, kid);
+	buf_print(&header, ",\"typ\":\"%s\"}", type);
 	buf_put(&out, base64url(ctx->arena, (const uint8_t *)header.p, header.n));
 	buf_byte(&out, '.');
 	buf_put(&out, payload);

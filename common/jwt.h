@@ -29,7 +29,7 @@ typedef struct Claims {
 } Claims;
 MODEL_OF(Claims);
 
-/* Sign a token. kid: the key's name; base64url or another text without quotes. */
+/* Sign a token. kid: the key's name. */
 const Problem *jwt_make(Ctx *ctx, Key *key, Str kid, const Claims *claims, Str *token) MUST_USE;
 
 /* Find the key of this name: *key is NULL when there is none. A problem is that of the search. */

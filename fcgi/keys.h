@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * The deployment's keys, as this worker knows them: those that sign access tokens, and secrets of what
+ * is no JWT (cursors, refresh tokens).
+ *
+ * They lie in the database, are read when they are first needed, and kept. A new signing key is taken
+ * over within a second, an unknown kid has them read anew, at most five times a second. With
+ * auth.secret set, secrets are made from it instead.
+ *
+ * Problems: unavailable, when there is no key to work with; those of the database.
+ */
+
+#include "common/crypto.h"
+#include "common/problem.h"
+
+/* What secrets are of: each name has keys of its own. */
+extern const char *const key_secret_names[]; /* "cursor", "refresh"; NULL at the end */
+
+/* There is a key to sign with, and every secret. For /readyz. */
+const Problem *keys_ready(Ctx *ctx) MUST_USE;
+
+/* The key that signs now. kid borrows until the next call of this module. */
+const Problem *keys_signer(Ctx *ctx, Key **key, Str *kid) MUST_USE;
+
+/* The key of this name; *key is NULL when there is none. A JwtFind. */
+const Problem *keys_find(Ctx *ctx, Str kid, Key **key) MUST_USE;
+
+/* The JSON Web Key Set (RFC 7517) of all that sign or still verify. */
+const Problem *keys_set(Ctx *ctx, Buf *out) MUST_USE;
+
+/* The newest secret of this use. */
+const Problem *keys_hmac(Ctx *ctx, const char *name, Hmac **hmac) MUST_USE;
+const Problem *keys_secret(Ctx *ctx, const char *name, Str *kid, Hmac **hmac) MUST_USE;
+
+/* The one that was the newest when kid was noted; *hmac is NULL when there is none. */
+const Problem *keys_secret_of(Ctx *ctx, const char *name, Str kid, Hmac **hmac) MUST_USE;
