@@ -166,7 +166,8 @@ slot_free(Board *board, int number, int32_t pid)
 	if (!atomic_compare_exchange_strong(&slot->pid, &pid, -getpid()))
 		return;
 	for (size_t lane = 0; lane < LANES; lane++)
-		places_clear(&board->lanes[lane], number);
+		for (size_t set = 0; set < BOARD_LANE_SETS; set++)
+			places_clear(&board->lanes[lane][set], number);
 	for (size_t gate = 0; gate < GATES; gate++)
 		places_clear(&board->gates[gate], number);
 	write_begin(&slot->seq);
@@ -403,6 +404,13 @@ place_leave(BoardPlaces *places, int slot, int at)
 		atomic_compare_exchange_strong(&places->v[at], &ours, 0);
 }
 
+/* The places of a lane that this slot's generation has; those long gone share with it. */
+static BoardPlaces *
+lane_set(Board *board, Lane lane, const BoardSlot *slot)
+{
+	return &board->lanes[lane][GET(slot->generation) % BOARD_LANE_SETS];
+}
+
 bool
 board_lane_enter(Board *board, int slot_number, Lane lane, int most)
 {
@@ -410,7 +418,7 @@ board_lane_enter(Board *board, int slot_number, Lane lane, int most)
 	int at;
 
 	CHECK(lane < LANES && GET(slot->lane) < 0);
-	at = place_take(&board->lanes[lane], slot_number, most);
+	at = place_take(lane_set(board, lane, slot), slot_number, most);
 	if (at < 0)
 		return false;
 	PUT(slot->lane_place, at);
@@ -426,7 +434,7 @@ board_lane_leave(Board *board, int slot_number)
 
 	if (lane < 0 || lane >= LANES)
 		return;
-	place_leave(&board->lanes[lane], slot_number, GET(slot->lane_place));
+	place_leave(lane_set(board, (Lane)lane, slot), slot_number, GET(slot->lane_place));
 	PUT(slot->lane, -1);
 }
 
@@ -467,7 +475,11 @@ places_count(const BoardPlaces *places)
 int
 board_lane_count(const Board *board, Lane lane)
 {
-	return places_count(&board->lanes[lane]);
+	int n = 0;
+
+	for (size_t set = 0; set < BOARD_LANE_SETS; set++)
+		n += places_count(&board->lanes[lane][set]);
+	return n;
 }
 
 int

@@ -94,7 +94,11 @@ void board_request_count(Board *board, int route, int status, int64_t us);
 void board_memory_set(Board *board, int slot, int64_t bytes);
 void board_count_add(Board *board, BoardCount count, uint64_t n);
 
-/* A place in a lane for this slot's request; false when `most` are taken. One lane at a time. */
+/*
+ * A place in a lane for this slot's request; false when `most` are taken by slots of the same
+ * generation: during a reload the old workers finish in places of their own, or the new ones would
+ * be refused because of them. One lane at a time.
+ */
 bool board_lane_enter(Board *board, int slot, Lane lane, int most);
 void board_lane_leave(Board *board, int slot);
 

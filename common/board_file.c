@@ -41,6 +41,7 @@ layout_hash(void)
 		BOARD_BUCKETS,
 		BOARD_COUNTS,
 		LANES,
+		BOARD_LANE_SETS,
 		GATES,
 	};
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);

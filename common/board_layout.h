@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64 };
+enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64, BOARD_LANE_SETS = 4 };
 
 /*
  * One worker. Its owner alone writes it, between two steps of seq, so that readers see it as it was
@@ -52,7 +52,7 @@ struct Board {
 	_Atomic bool reload_good;
 	_Atomic uint64_t reload_words[BOARD_WORDS_WORDS];
 	_Atomic uint64_t counts[BOARD_COUNTS] __attribute__((aligned(64)));
-	BoardPlaces lanes[LANES], gates[GATES];
+	BoardPlaces lanes[LANES][BOARD_LANE_SETS], gates[GATES];
 	BoardRoute by_route[BOARD_ROUTES];
 	BoardSlot slots[BOARD_SLOTS];
 };

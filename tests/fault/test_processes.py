@@ -287,7 +287,7 @@ def test_a_reload_whose_workers_do_not_start_is_undone(serve, failing):
     refused = server.ctl("reload", check=False)
     assert refused.returncode == 78
     assert "do not start" in refused.stderr
-    assert sorted(server.workers()) == sorted(before)
+    until(lambda: sorted(server.workers()) == sorted(before), 5, "the old workers alone")
     assert server.ask().status == 200
     flag.unlink()
     os.kill(before[0], signal.SIGKILL)  # and the old generation is kept whole again

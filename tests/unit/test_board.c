@@ -19,7 +19,7 @@
 
 #include "common/board.h"
 
-enum { KILLS = 2000, ALIVE = 3, LANE_MOST = 2 };
+enum { KILLS = 1000, ALIVE = 3, LANE_MOST = 2 };
 
 static char dir[64];
 
@@ -245,6 +245,25 @@ a_lane_takes_as_many_as_it_may_and_no_more(void **state)
 }
 
 static void
+an_old_generation_takes_no_place_from_the_new_one(void **state)
+{
+	Board *board = opened();
+	int old = board_slot_take(board, getpid()), fresh = board_slot_take(board, getpid());
+
+	(void)state;
+	board_slot_set(board, old, 7, (Deadline){ 0 });
+	board_slot_set(board, fresh, 8, (Deadline){ 0 });
+	assert_true(board_lane_enter(board, old, LANE_API, 1));
+	assert_true(board_lane_enter(board, fresh, LANE_API, 1));
+	assert_int_equal(board_lane_count(board, LANE_API), 2);
+	board_lane_leave(board, fresh);
+	assert_int_equal(board_lane_count(board, LANE_API), 1);
+	board_slot_free(board, old);
+	assert_int_equal(board_lane_count(board, LANE_API), 0);
+	board_close(board);
+}
+
+static void
 slots_of_the_dead_are_cleared_when_the_board_is_opened(void **state)
 {
 	Board *board = opened();
@@ -389,6 +408,7 @@ main(void)
 		BOARD_TEST(nobody_else_may_read_the_board),
 		BOARD_TEST(a_worker_is_seen_as_it_was_at_one_moment),
 		BOARD_TEST(a_lane_takes_as_many_as_it_may_and_no_more),
+		BOARD_TEST(an_old_generation_takes_no_place_from_the_new_one),
 		BOARD_TEST(slots_of_the_dead_are_cleared_when_the_board_is_opened),
 		BOARD_TEST(a_dead_parent_is_none),
 		BOARD_TEST(how_a_reload_ended_can_be_read),
