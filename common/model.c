@@ -22,6 +22,15 @@ model_field(const Model *model, Str name)
 	return NULL;
 }
 
+bool
+model_has(const Model *model, From from)
+{
+	for (size_t i = 0; i < model->n; i++)
+		if (model->fields[i].from == from)
+			return true;
+	return false;
+}
+
 /* Bytes from an Opt's beginning to its value. */
 static size_t
 value_offset(Kind kind)

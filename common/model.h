@@ -15,61 +15,126 @@
 
 #include "common/problem.h"
 
-/* The kinds of member a model may have. The Opt types keep "absent", "null" and "a value" apart. */
-typedef struct OptBool { bool given, has; bool v; } OptBool;
-typedef struct OptInt  { bool given, has; int64_t v; } OptInt;
-typedef struct OptNum  { bool given, has; double v; } OptNum;
-typedef struct OptStr  { bool given, has; Str v; } OptStr;
-typedef struct OptEnum { bool given, has; unsigned v; } OptEnum;
-typedef struct OptUuid { bool given, has; Uuid v; } OptUuid;
-typedef struct OptTime { bool given, has; Instant v; } OptTime;
+/* The kinds of member a model may have. The Opt types keep "absent", "null" and "a value"
+ * apart. */
+typedef struct OptBool {
+	bool given, has;
+	bool v;
+} OptBool;
+typedef struct OptInt {
+	bool given, has;
+	int64_t v;
+} OptInt;
+typedef struct OptNum {
+	bool given, has;
+	double v;
+} OptNum;
+typedef struct OptStr {
+	bool given, has;
+	Str v;
+} OptStr;
+typedef struct OptEnum {
+	bool given, has;
+	unsigned v;
+} OptEnum;
+typedef struct OptUuid {
+	bool given, has;
+	Uuid v;
+} OptUuid;
+typedef struct OptTime {
+	bool given, has;
+	Instant v;
+} OptTime;
 
-typedef struct StrList { Str *v; size_t n; } StrList;
-typedef struct IntList { int64_t *v; size_t n; } IntList;
-typedef struct OptStrList { bool given, has; StrList v; } OptStrList;
+typedef struct StrList {
+	Str *v;
+	size_t n;
+} StrList;
+typedef struct IntList {
+	int64_t *v;
+	size_t n;
+} IntList;
+typedef struct OptStrList {
+	bool given, has;
+	StrList v;
+} OptStrList;
 
 /* JSON text that has been checked (or was made by us), kept as it is. */
-typedef struct Json { Str text; } Json;
-typedef struct OptJson { bool given, has; Json v; } OptJson;
+typedef struct Json {
+	Str text;
+} Json;
+typedef struct OptJson {
+	bool given, has;
+	Json v;
+} OptJson;
 
 /* n structs of one model, one after the other. */
-typedef struct List { void *v; size_t n; } List;
+typedef struct List {
+	void *v;
+	size_t n;
+} List;
 
 /* ISO 4217; amount in minor units, at most 2^53 - 1. */
-typedef struct Money { int64_t amount; Str currency; } Money;
-typedef struct OptMoney { bool given, has; Money v; } OptMoney;
+typedef struct Money {
+	int64_t amount;
+	Str currency;
+} Money;
+typedef struct OptMoney {
+	bool given, has;
+	Money v;
+} OptMoney;
 
 typedef enum Kind {
-	KIND_BOOL, KIND_INT, KIND_NUM, KIND_STR, KIND_ENUM, KIND_UUID, KIND_TIME,
-	KIND_STRS, KIND_INTS, KIND_JSON, KIND_MODEL, KIND_LIST,
+	KIND_BOOL,
+	KIND_INT,
+	KIND_NUM,
+	KIND_STR,
+	KIND_ENUM,
+	KIND_UUID,
+	KIND_TIME,
+	KIND_STRS,
+	KIND_INTS,
+	KIND_JSON,
+	KIND_MODEL,
+	KIND_LIST,
 } Kind;
 
 typedef enum From { FROM_BODY, FROM_PATH, FROM_QUERY, FROM_HEADER } From;
 
 /* What a text must look like, besides its length. */
-typedef enum Format { FORMAT_NONE, FORMAT_EMAIL, FORMAT_CURRENCY, FORMAT_SLUG, FORMAT_URL, FORMAT_PASSWORD } Format;
+typedef enum Format {
+	FORMAT_NONE,
+	FORMAT_EMAIL,
+	FORMAT_CURRENCY,
+	FORMAT_SLUG,
+	FORMAT_URL,
+	FORMAT_PASSWORD
+} Format;
 
 typedef struct Field {
-	const char *name;  /* the member's, and in JSON, parameters and SQL */
-	const char *key;   /* the name as json_write puts it: ,"name": */
+	const char *name; /* the member's, and in JSON, parameters and SQL */
+	const char *key;  /* the name as json_write puts it: ,"name": */
 	size_t key_n;
-	const char *wire;  /* in a header or query where it differs; NULL: name */
-	size_t offset;     /* of the member; of an Opt type, of its beginning */
+	const char *wire; /* in a header or query where it differs; NULL: name */
+	size_t offset;    /* of the member; of an Opt type, of its beginning */
 	Kind kind;
-	bool optional;     /* an Opt type */
-	bool required;     /* must be there, and not null */
-	bool nullable;     /* null may be given (an Opt type) */
+	bool optional; /* an Opt type */
+	bool required; /* must be there, and not null */
+	bool nullable; /* null may be given (an Opt type) */
 	From from;
-	int64_t min, max;  /* a number's value, a text's code points, a JSON's bytes, a list's length */
-	bool max_zero;     /* max is 0 and meant; else max 0 is no bound, and min INT64_MIN none */
-	int64_t item_max;  /* code points of each text in a list */
+	int64_t min,
+	    max; /* a number's value, a text's code points, a JSON's bytes, a list's length */
+	bool max_zero; /* max is 0 and meant; else max 0 is no bound, and min INT64_MIN none */
+	int64_t item_max; /* code points of each text in a list */
 	Format format;
 	const char *const *names; /* an enum's wire names, NULL at the end */
-	const struct Model *model; /* of KIND_MODEL, KIND_LIST, and KIND_JSON that documents its items */
-	bool object;       /* KIND_JSON: must be an object */
-	bool sparse;       /* may be left out of an answer that is another server's */
-	bool secret;       /* never logged; writeOnly */
-	const char *initial; /* documented default, as JSON text; set in the struct before reading */
+	const struct Model
+	    *model;  /* of KIND_MODEL, KIND_LIST, and KIND_JSON that documents its items */
+	bool object; /* KIND_JSON: must be an object */
+	bool sparse; /* may be left out of an answer that is another server's */
+	bool secret; /* never logged; writeOnly */
+	const char
+	    *initial; /* documented default, as JSON text; set in the struct before reading */
 	const char *about; /* one phrase for the documents */
 } Field;
 
@@ -83,29 +148,56 @@ typedef struct Model {
 extern const Model Money_model;
 
 /* For routes that take or give nothing. */
-typedef struct Nothing { char none; } Nothing;
+typedef struct Nothing {
+	char none;
+} Nothing;
 extern const Model Nothing_model;
 
 #define MEMBER(Type, member) (((const Type *)NULL)->member)
 
 #define MEMBER_KIND(m)                                                                         \
-	_Generic((m), bool: KIND_BOOL, OptBool: KIND_BOOL, int64_t: KIND_INT, OptInt: KIND_INT, \
-	    double: KIND_NUM, OptNum: KIND_NUM, Str: KIND_STR, OptStr: KIND_STR,               \
-	    unsigned: KIND_ENUM, OptEnum: KIND_ENUM, Uuid: KIND_UUID, OptUuid: KIND_UUID,      \
-	    Instant: KIND_TIME, OptTime: KIND_TIME, StrList: KIND_STRS, OptStrList: KIND_STRS, \
-	    IntList: KIND_INTS, Json: KIND_JSON, OptJson: KIND_JSON, List: KIND_LIST,          \
-	    default: KIND_MODEL)
+	_Generic((m), bool                                                                     \
+	         : KIND_BOOL, OptBool                                                          \
+	         : KIND_BOOL, int64_t                                                          \
+	         : KIND_INT, OptInt                                                            \
+	         : KIND_INT, double                                                            \
+	         : KIND_NUM, OptNum                                                            \
+	         : KIND_NUM, Str                                                               \
+	         : KIND_STR, OptStr                                                            \
+	         : KIND_STR, unsigned                                                          \
+	         : KIND_ENUM, OptEnum                                                          \
+	         : KIND_ENUM, Uuid                                                             \
+	         : KIND_UUID, OptUuid                                                          \
+	         : KIND_UUID, Instant                                                          \
+	         : KIND_TIME, OptTime                                                          \
+	         : KIND_TIME, StrList                                                          \
+	         : KIND_STRS, OptStrList                                                       \
+	         : KIND_STRS, IntList                                                          \
+	         : KIND_INTS, Json                                                             \
+	         : KIND_JSON, OptJson                                                          \
+	         : KIND_JSON, List                                                             \
+	         : KIND_LIST, default                                                          \
+	         : KIND_MODEL)
 
 #define MEMBER_OPTIONAL(m)                                                                     \
-	_Generic((m), OptBool: true, OptInt: true, OptNum: true, OptStr: true, OptEnum: true,  \
-	    OptUuid: true, OptTime: true, OptStrList: true, OptJson: true, OptMoney: true,     \
-	    default: false)
+	_Generic((m), OptBool                                                                  \
+	         : true, OptInt                                                                \
+	         : true, OptNum                                                                \
+	         : true, OptStr                                                                \
+	         : true, OptEnum                                                               \
+	         : true, OptUuid                                                               \
+	         : true, OptTime                                                               \
+	         : true, OptStrList                                                            \
+	         : true, OptJson                                                               \
+	         : true, OptMoney                                                              \
+	         : true, default                                                               \
+	         : false)
 
 #define FIELD(Type, member, ...)                                                               \
 	{                                                                                      \
-		.name = #member, .key = ",\"" #member "\":",                                   \
-		.key_n = sizeof(",\"" #member "\":") - 1, .offset = offsetof(Type, member),      \
-		.kind = MEMBER_KIND(MEMBER(Type, member)),                                     \
+		.name = #member,                                                               \
+		.key = ",\"" #member "\":", .key_n = sizeof(",\"" #member "\":") - 1,          \
+		.offset = offsetof(Type, member), .kind = MEMBER_KIND(MEMBER(Type, member)),   \
 		.optional = MEMBER_OPTIONAL(MEMBER(Type, member)), __VA_ARGS__                 \
 	}
 
@@ -122,10 +214,13 @@ extern const Model Nothing_model;
 /* NULL when the model has no field of that name. */
 const Field *model_field(const Model *model, Str name);
 
+/* Has it a field that comes from there? */
+bool model_has(const Model *model, From from);
+
 /*
- * One value against its field's bounds, format and names; what is wrong is added to errors, at most one
- * a value. The texts in a list are for field_check_item, parts of a KIND_MODEL or KIND_LIST for their own
- * fields.
+ * One value against its field's bounds, format and names; what is wrong is added to errors, at
+ * most one a value. The texts in a list are for field_check_item, parts of a KIND_MODEL or
+ * KIND_LIST for their own fields.
  *
  * value    the member, as field->offset finds it; an Opt that has nothing is never wrong
  * pointer  where it stands; kept, not copied
@@ -134,10 +229,10 @@ void field_check(const Field *field, const void *value, Str pointer, FieldErrors
 void field_check_item(const Field *field, Str item, Str pointer, FieldErrors *errors);
 
 /*
- * Read text (of a parameter, a path or a table's initial value) into a single value's member: not for
- * lists, JSON or models. Text is borrowed. Bounds are field_check's, but for those of 64 bits.
- * returns  true, or false and *wrong, all but its pointer: type, format, uuid, time, not_allowed, too_small,
- *          too_large
+ * Read text (of a parameter, a path or a table's initial value) into a single value's member:
+ * not for lists, JSON or models. Text is borrowed. Bounds are field_check's, but for those of
+ * 64 bits. returns  true, or false and *wrong, all but its pointer: type, format, uuid, time,
+ * not_allowed, too_small, too_large
  */
 bool field_read(const Field *field, Str text, void *object, FieldError *wrong) MUST_USE;
 

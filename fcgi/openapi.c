@@ -6,7 +6,6 @@
 #include "common/json_put.h"
 #include "common/params.h"
 #include "common/settings.h"
-#include "fcgi/openapi_schema.h"
 
 static const char json_type[] = "application/json";
 
@@ -59,25 +58,12 @@ route_tag(const Route *route)
 	return str_sub(path, 0, str_find(path, '/'));
 }
 
-static bool
-has_field(const Model *model, From from)
+const Model *
+route_body(const Route *route)
 {
-	for (size_t i = 0; i < model->n; i++)
-		if (model->fields[i].from == from)
-			return true;
-	return false;
-}
-
-static const Model *
-body_model(const Route *route)
-{
-	return route->reads != NULL ? route->reads : route->takes;
-}
-
-bool
-route_takes_body(const Route *route)
-{
-	return route->reads != NULL || has_field(route->takes, FROM_BODY);
+	if (route->reads != NULL)
+		return route->reads;
+	return model_has(route->takes, FROM_BODY) ? route->takes : NULL;
 }
 
 static bool
@@ -125,8 +111,8 @@ route_problems(const Route *route, bool listed[PROBLEM_CODES])
 		listed[always[i]] = true;
 	listed[P_token_missing] |= guarded;
 	listed[P_forbidden] |= guarded && route->who != bearer;
-	listed[P_not_found] |= has_field(route->takes, FROM_PATH);
-	if (!route_takes_body(route))
+	listed[P_not_found] |= model_has(route->takes, FROM_PATH);
+	if (route_body(route) == NULL)
 		return;
 	listed[P_malformed_json] = true;
 	listed[P_unsupported_media_type] = true;
@@ -204,7 +190,7 @@ content_put(Buf *out, const Uses *uses, const char *types, const Model *model, S
 		buf_puts(out, "{\"schema\":");
 		if (!str_ends(type, S("json")))
 			buf_puts(out, "{\"type\":\"string\"}");
-		else if (has_field(model, FROM_BODY))
+		else if (model_has(model, FROM_BODY))
 			schema_ref_put(out, uses, model, side);
 		else
 			buf_puts(out, "{\"type\":\"object\"}");
@@ -216,13 +202,13 @@ content_put(Buf *out, const Uses *uses, const char *types, const Model *model, S
 static void
 body_put(Buf *out, const Uses *uses, const Route *route)
 {
-	if (!route_takes_body(route))
+	if (route_body(route) == NULL)
 		return;
 	open_put(out, "requestBody", '{');
 	json_put_key(out, "required");
 	json_put_bool(out, body_is_required(route));
 	content_put(out, uses, route->body_types != NULL ? route->body_types : json_type,
-	            body_model(route), SIDE_IN);
+	            route_body(route), SIDE_IN);
 	buf_byte(out, '}');
 }
 
@@ -519,13 +505,13 @@ components_put(Buf *out, const Uses *uses)
 	         "\"bearerFormat\":\"JWT\"}}}");
 }
 
-static void
-uses_find(Uses *uses)
+void
+openapi_uses(Uses *uses)
 {
 	for (size_t i = 0; i < route_count; i++) {
-		if (has_field(body_model(&routes[i]), FROM_BODY))
-			uses_add(uses, body_model(&routes[i]), SIDE_IN);
-		if (has_field(routes[i].gives, FROM_BODY))
+		if (route_body(&routes[i]) != NULL)
+			uses_add(uses, route_body(&routes[i]), SIDE_IN);
+		if (model_has(routes[i].gives, FROM_BODY))
 			uses_add(uses, routes[i].gives, SIDE_OUT);
 	}
 }
@@ -537,7 +523,7 @@ openapi_write(Buf *out)
 	const char *base =
 	    conf == NULL || *conf->http_base_path == '\0' ? "/" : conf->http_base_path;
 
-	uses_find(uses);
+	openapi_uses(uses);
 	buf_puts(
 	    out,
 	    "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Postern\",\"version\":"

@@ -8,6 +8,7 @@
  */
 
 #include "common/ctx.h"
+#include "fcgi/openapi_schema.h"
 #include "fcgi/req.h"
 
 /* Write the document; http.base_path of the present settings is its server. */
@@ -18,11 +19,14 @@ Str openapi_text(Ctx *ctx);
 
 /* --- what the document knows of a route, for the page that people read */
 
+/* The models that all routes take and give. */
+void openapi_uses(Uses *uses);
+
 /* What may go wrong there: a mark for each code, those of its own and those of its kind. */
 void route_problems(const Route *route, bool listed[PROBLEM_CODES]);
 
-/* Does it read a body? */
-bool route_takes_body(const Route *route);
+/* The shape of the body that it reads; NULL when it reads none. */
+const Model *route_body(const Route *route);
 
 /* The noun that it belongs to: "products" of "/v1/products/{id}", else the name of its lane. */
 Str route_tag(const Route *route);

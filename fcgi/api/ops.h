@@ -38,9 +38,3 @@ typedef struct Status {
 	int64_t listen_queue;
 } Status;
 MODEL_OF(Status);
-
-/* A problem's code, in a path. */
-typedef struct ProblemKey {
-	Str code;
-} ProblemKey;
-MODEL_OF(ProblemKey);
