@@ -35,7 +35,7 @@ def test_nothing_is_outside_of_it(api):
         return api.raw(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close")
 
     for target in (b"/healthz", b"/v1/products", b"/shop/apix/healthz", b"/shop/healthz", b"/"):
-        assert outside(target).status == 404
+        assert outside(target).status in (403, 404), "the web server's own answer"
 
 
 def test_a_way_out_of_it_is_refused(api):

@@ -34,6 +34,7 @@ def send(api, body, path=LOGIN):
         b'{"email":+1}',
         b'{"email":1e}',
         b'{"email":0x10}',
+        b'{"email":1e400}',
         b'{"email":True}',
         b'{"email":nul}',
         b'{"email":"a" /* no */}',
@@ -73,7 +74,6 @@ def test_what_is_not_json_is_400(api, body):
         b' \t\r\n{ "x" : 1 } \r\n',
         b'{"x":"\\ud83d\\ude00 \xf0\x9f\x98\x80"}',
         b'{"x":-0}',
-        b'{"x":1e400}',
         b'{"x":123456789012345678901234567890}',
         b'{"x":"\\"\\\\\\/\\b\\f\\n\\r\\t"}',
     ],
@@ -133,14 +133,10 @@ def test_at_most_a_hundred_faults_are_reported(api):
     assert len(answer.json["errors"]) == 100
 
 
-@pytest.mark.parametrize("stock", [1.5, "1", 1e400, 10**30, -1])
+@pytest.mark.parametrize("stock", [1.5, "1", 1e300, 10**30, -1, 2**31])
 def test_a_number_out_of_its_range_is_refused(editor, stock):
     body = {"sku": "N-1", "name": "lamp", "price": {"amount": 1, "currency": "THB"}, "stock": stock}
-    answer = editor.post(
-        "/v1/products",
-        body=json.dumps(body).replace("Infinity", "1e400").encode(),
-        headers={"Content-Type": "application/json"},
-    )
+    answer = editor.post("/v1/products", body)
     assert {p for p, _ in faults(answer)} == {"/stock"}
 
 

@@ -6,6 +6,7 @@ ours. `Contract.check` raises AssertionError with the request, the pointer and t
 
 import datetime
 import re
+import urllib.parse
 
 from jsonschema import Draft202012Validator, FormatChecker, RefResolver
 
@@ -64,7 +65,7 @@ class Contract:
 
     def template(self, target):
         """The documented path of a request target; None when there is none. Literal beats variable."""
-        path = target.split("?")[0]
+        path = urllib.parse.unquote(target.split("?")[0])
         if not path.startswith(self.base):
             return None
         path = path[len(self.base) :]
