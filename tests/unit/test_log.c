@@ -68,6 +68,7 @@ line_of(const char *value, size_t n)
 static void
 values_are_escaped_so_that_a_line_stays_one_line(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *value, *json, *text;
 	} rows[] = {
@@ -83,13 +84,16 @@ values_are_escaped_so_that_a_line_stays_one_line(void **state)
 		{ "\xFF", "value\":\"\\ufffd\"}\n", "value=\"\\xff\"\n" },
 		{ "a=b", "value\":\"a=b\"}\n", "value=\"a=b\"\n" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		log_setup(LOG_JSON, LOG_INFO);
-		assert_string_equal(line_of(rows[i].value, strlen(rows[i].value)), rows[i].json);
+		assert_string_equal(line_of(rows[i].value, strlen(rows[i].value)),
+		                    rows[i].json);
 		log_setup(LOG_TEXT, LOG_INFO);
-		assert_string_equal(line_of(rows[i].value, strlen(rows[i].value)), rows[i].text);
+		assert_string_equal(line_of(rows[i].value, strlen(rows[i].value)),
+		                    rows[i].text);
 	}
 }
 
@@ -107,7 +111,8 @@ a_line_names_time_level_process_and_event(void **state)
 	log_str(&line, "route", STR_NONE);
 	log_end(&line);
 	snprintf(want, sizeof want,
-	         "Z\",\"level\":\"warning\",\"pid\":%d,\"event\":\"request\",\"ms\":-3,\"route\":null}\n",
+	         "Z\",\"level\":\"warning\",\"pid\":%d,\"event\":\"request\",\"ms\":-3,"
+	         "\"route\":null}\n",
 	         (int)getpid());
 	text = written();
 	assert_int_equal(strncmp(text, "{\"time\":\"2", 10), 0);
@@ -198,7 +203,8 @@ a_reader_that_sleeps_stops_nobody(void **state)
 	for (int i = 0; i < 10000; i++)
 		log_say(LOG_INFO, "event", "a line");
 	assert_true(log_dropped() > before);
-	assert_string_equal(strrchr(written(), '{') == NULL ? "" : got + strlen(got) - 2, "}\n");
+	assert_string_equal(strrchr(written(), '{') == NULL ? "" : got + strlen(got) - 2,
+	                    "}\n");
 }
 
 static void

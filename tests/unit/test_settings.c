@@ -54,7 +54,8 @@ file_write(const char *path, const char *text, size_t n, mode_t mode)
 	close(fd);
 }
 
-/* What is right; NULL, or what is wrong with `text` as a file, each line without the file's name. */
+/* What is right; NULL, or what is wrong with `text` as a file, each line without the file's
+ * name. */
 static Settings *
 read_text(const char *text, const char **wrong)
 {
@@ -66,7 +67,8 @@ read_text(const char *text, const char **wrong)
 	settings = settings_read(file, NULL, 0, arena, &faults);
 	if (settings == NULL)
 		while (str_next(&faults, '\n', &line) && line.n > 0)
-			buf_print(&out, "%.*s\n", STR_ARG(str_sub(line, strlen(file) + 1, line.n)));
+			buf_print(&out, "%.*s\n",
+			          STR_ARG(str_sub(line, strlen(file) + 1, line.n)));
 	*wrong = settings == NULL ? str_text(arena, buf_str(&out)) : NULL;
 	return settings;
 }
@@ -109,6 +111,7 @@ a_file_gives_values_of_every_type(void **state)
 static void
 each_fault_is_named_with_its_line(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *text, *want;
 	} rows[] = {
@@ -131,6 +134,7 @@ each_fault_is_named_with_its_line(void **state)
 		{ "[auth]\nissuer = \xFF\n", "2: auth.issuer: is no UTF-8 text\n" },
 		{ "[auth]\nsecret = short\n", "2: auth.secret: must have at least 32 characters\n" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -156,6 +160,7 @@ all_faults_are_found_at_once(void **state)
 static void
 values_must_be_what_they_are_for(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *set;
 		bool good;
@@ -202,6 +207,7 @@ values_must_be_what_they_are_for(void **state)
 		{ "workers=1", false },
 		{ "pool.workrs=1", false },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -250,7 +256,8 @@ the_command_line_overrules_the_environment_and_that_the_file(void **state)
 	setenv("POSTERN_POOL_WORKRS", "4", 1);
 	setenv("POSTERN_POOL_WORKERS", "x", 1);
 	assert_null(settings_read(NULL, NULL, 0, arena, &faults));
-	assert_non_null(strstr(str_text(arena, faults), "POSTERN_POOL_WORKRS: there is no such setting"));
+	assert_non_null(
+	    strstr(str_text(arena, faults), "POSTERN_POOL_WORKRS: there is no such setting"));
 	assert_non_null(strstr(str_text(arena, faults),
 	                       "environment POSTERN_POOL_WORKERS: pool.workers: 'x' is not"));
 	unsetenv("POSTERN_POOL_WORKRS");
@@ -261,6 +268,7 @@ the_command_line_overrules_the_environment_and_that_the_file(void **state)
 static void
 a_secret_comes_from_a_file_that_only_its_owner_may_read(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *text;
 		mode_t mode;
@@ -271,6 +279,7 @@ a_secret_comes_from_a_file_that_only_its_owner_may_read(void **state)
 		{ "dbname=x", 0620, false },             { "", 0600, false },
 		{ "\n", 0600, false },
 	};
+	/* clang-format on */
 	char path[PATH_BYTES], set[PATH_BYTES + 32];
 	const char *sets = set;
 
@@ -285,7 +294,8 @@ a_secret_comes_from_a_file_that_only_its_owner_may_read(void **state)
 		settings = settings_read(NULL, &sets, 1, arena, &faults);
 		assert_int_equal(settings != NULL, rows[i].good);
 		if (settings != NULL)
-			assert_int_equal(strlen(settings->database_dsn), strcspn(rows[i].text, "\n"));
+			assert_int_equal(strlen(settings->database_dsn),
+			                 strcspn(rows[i].text, "\n"));
 		settings_free(settings);
 	}
 	unlink(path);
@@ -355,7 +365,8 @@ a_file_that_is_not_there_is_a_fault(void **state)
 
 	(void)state;
 	assert_null(settings_read("/nonexistent/postern.conf", NULL, 0, arena, &faults));
-	assert_true(str_eq(faults, S("/nonexistent/postern.conf: No such file or directory\n")));
+	assert_true(
+	    str_eq(faults, S("/nonexistent/postern.conf: No such file or directory\n")));
 }
 
 static void
@@ -399,7 +410,8 @@ every_default_is_within_its_own_bounds(void **state)
 		const SettingRow *row = &setting_rows[i];
 
 		if (!row->secret)
-			assert_true(str_eq(setting_value(arena, settings, row), str_of(row->initial)));
+			assert_true(
+			    str_eq(setting_value(arena, settings, row), str_of(row->initial)));
 		assert_true(row->type != SETTING_INT || row->least <= row->most);
 		assert_true(strlen(row->about) > 0);
 	}
@@ -419,7 +431,8 @@ main(void)
 		SETTINGS_TEST(a_path_of_107_bytes_is_a_socket_and_one_of_108_is_none),
 		SETTINGS_TEST(the_command_line_overrules_the_environment_and_that_the_file),
 		SETTINGS_TEST(a_secret_comes_from_a_file_that_only_its_owner_may_read),
-		SETTINGS_TEST(a_credential_of_the_service_manager_may_be_named_by_its_name_alone),
+		SETTINGS_TEST(
+		    a_credential_of_the_service_manager_may_be_named_by_its_name_alone),
 		SETTINGS_TEST(a_secret_is_never_shown),
 		SETTINGS_TEST(a_reload_keeps_what_needs_a_restart),
 		SETTINGS_TEST(a_file_that_is_not_there_is_a_fault),
