@@ -5,11 +5,11 @@
  * compile. Each takes what intake has read and gives what is written, or a problem.
  */
 
-#include "fcgi/api/ops.h"
 #include "fcgi/req.h"
 #include "schema/models/accounts.h"
-#include "schema/models/docs.h"
 #include "schema/models/auth.h"
+#include "schema/models/docs.h"
+#include "schema/models/health.h"
 #include "schema/models/models.h"
 #include "schema/models/products.h"
 
