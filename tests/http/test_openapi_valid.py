@@ -31,7 +31,7 @@ def test_the_document_is_valid(validator, contract):
         lambda d: d.pop("info"),
         lambda d: d.update(openapi="3.0.0"),
         lambda d: d.update(surprise=1),
-        lambda d: d["paths"]["/v1/products"]["get"].pop("responses"),
+        lambda d: d["paths"]["/v1/products"]["get"].update(responses=[]),
         lambda d: d["paths"]["/v1/products"]["get"]["parameters"][0].update({"in": "nowhere"}),
         lambda d: d["paths"]["/v1/products"]["get"]["parameters"][0].pop("schema"),
         lambda d: d["paths"]["/v1/products"]["post"]["requestBody"].pop("content"),
