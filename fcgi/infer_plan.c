@@ -39,15 +39,17 @@ static void
 kept_put(const InferModel *model, Str text)
 {
 	Kept *place = &kept[0];
+	char *copy;
 
 	if (text.n > KEPT_BYTES || model->name.n >= sizeof place->name)
 		return;
 	for (size_t i = 1; i < KEPT_MAX; i++)
 		if (kept[i].until_us < place->until_us)
 			place = &kept[i];
-	place->text = realloc(place->text, text.n);
-	CHECK(place->text != NULL);
-	memcpy(place->text, text.p, text.n);
+	copy = realloc(place->text, text.n);
+	CHECK(copy != NULL);
+	memcpy(copy, text.p, text.n);
+	place->text = copy;
 	place->n = text.n;
 	memcpy(place->name, model->name.p, model->name.n);
 	place->name[model->name.n] = '\0';

@@ -233,6 +233,17 @@ messages_of(Arena *arena, JsonValue *list)
 	return buf_str(&out);
 }
 
+/* As much of a text as is needed, without half a word at its end, which would be misjudged. */
+static Str
+front_of(Str text)
+{
+	Str front = str_points_cut(text, (size_t)4 * INFER_WORDS_MAX);
+
+	while (front.n < text.n && front.n > 0 && !is_blank(front.p[front.n - 1]))
+		front.n--;
+	return front;
+}
+
 Str
 infer_words(Ctx *ctx, Str body, StrList endpoints)
 {
@@ -248,8 +259,6 @@ infer_words(Ctx *ctx, Str body, StrList endpoints)
 		if (!json_str(said, &text))
 			text = messages_of(ctx->arena, said);
 	}
-	/* a word is judged whole, so the cut comes after; long texts are not read to their end
-	 */
-	words = clean(ctx->arena, str_points_cut(text, (size_t)4 * INFER_WORDS_MAX), endpoints);
+	words = clean(ctx->arena, front_of(text), endpoints);
 	return words.n > 0 ? str_points_cut(words, INFER_WORDS_MAX) : STR_NONE;
 }

@@ -10,27 +10,27 @@ typedef enum Form { FORM_TRUTH, FORM_WHOLE, FORM_REAL, FORM_TEXT } Form;
 
 /*
  * What a datatype holds. Of whole numbers: the greatest, and the magnitude of the least. Of
- * reals: the first magnitude that rounds to infinity (0: every finite double is held), and how
- * many digits before the point leave no doubt.
+ * reals: how many digits before the point leave no doubt, and the first magnitude that rounds
+ * to infinity (0: every finite double is held).
  */
 static const struct {
 	Str name;
 	Form form;
+	int digits;
 	uint64_t most, least;
 	double infinite;
-	int digits;
 } datatypes[TENSOR_DATATYPES] = {
 	[TENSOR_BOOL] = { { "BOOL", 4 }, FORM_TRUTH, 0, 0, 0, 0 },
-	[TENSOR_INT8] = { { "INT8", 4 }, FORM_WHOLE, INT8_MAX, UINT64_C(1) << 7, 0, 0 },
-	[TENSOR_INT16] = { { "INT16", 5 }, FORM_WHOLE, INT16_MAX, UINT64_C(1) << 15, 0, 0 },
-	[TENSOR_INT32] = { { "INT32", 5 }, FORM_WHOLE, INT32_MAX, UINT64_C(1) << 31, 0, 0 },
-	[TENSOR_INT64] = { { "INT64", 5 }, FORM_WHOLE, INT64_MAX, UINT64_C(1) << 63, 0, 0 },
-	[TENSOR_UINT8] = { { "UINT8", 5 }, FORM_WHOLE, UINT8_MAX, 0, 0, 0 },
-	[TENSOR_UINT16] = { { "UINT16", 6 }, FORM_WHOLE, UINT16_MAX, 0, 0, 0 },
-	[TENSOR_UINT32] = { { "UINT32", 6 }, FORM_WHOLE, UINT32_MAX, 0, 0, 0 },
-	[TENSOR_UINT64] = { { "UINT64", 6 }, FORM_WHOLE, UINT64_MAX, 0, 0, 0 },
-	[TENSOR_FP16] = { { "FP16", 4 }, FORM_REAL, 0, 0, 65520, 4 },
-	[TENSOR_FP32] = { { "FP32", 4 }, FORM_REAL, 0, 0, 0x1.ffffffp127, 38 },
+	[TENSOR_INT8] = { { "INT8", 4 }, FORM_WHOLE, 0, INT8_MAX, UINT64_C(1) << 7, 0 },
+	[TENSOR_INT16] = { { "INT16", 5 }, FORM_WHOLE, 0, INT16_MAX, UINT64_C(1) << 15, 0 },
+	[TENSOR_INT32] = { { "INT32", 5 }, FORM_WHOLE, 0, INT32_MAX, UINT64_C(1) << 31, 0 },
+	[TENSOR_INT64] = { { "INT64", 5 }, FORM_WHOLE, 0, INT64_MAX, UINT64_C(1) << 63, 0 },
+	[TENSOR_UINT8] = { { "UINT8", 5 }, FORM_WHOLE, 0, UINT8_MAX, 0, 0 },
+	[TENSOR_UINT16] = { { "UINT16", 6 }, FORM_WHOLE, 0, UINT16_MAX, 0, 0 },
+	[TENSOR_UINT32] = { { "UINT32", 6 }, FORM_WHOLE, 0, UINT32_MAX, 0, 0 },
+	[TENSOR_UINT64] = { { "UINT64", 6 }, FORM_WHOLE, 0, UINT64_MAX, 0, 0 },
+	[TENSOR_FP16] = { { "FP16", 4 }, FORM_REAL, 4, 0, 0, 65520 },
+	[TENSOR_FP32] = { { "FP32", 4 }, FORM_REAL, 38, 0, 0, 0x1.ffffffp127 },
 	[TENSOR_FP64] = { { "FP64", 4 }, FORM_REAL, 0, 0, 0, 0 },
 	[TENSOR_BYTES] = { { "BYTES", 5 }, FORM_TEXT, 0, 0, 0, 0 },
 };

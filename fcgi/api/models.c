@@ -1,6 +1,7 @@
 #include "schema/models/models.h"
 
 #include "common/db.h"
+#include "fcgi/audit.h"
 #include "fcgi/cursor.h"
 #include "fcgi/handlers.h"
 #include "fcgi/infer.h"
@@ -173,6 +174,7 @@ const Problem *
 model_put(Req *rq, const ModelPut *in, InferModel *out)
 {
 	TRY(put_check(rq->ctx, in));
+	TRY(audit(rq, "model.put", &rq->caller.user_id, in->name, STR_NONE));
 	db_last(rq->ctx);
 	TRY(q_model_put(rq->ctx, in, out));
 	answer_etag(rq, out->version);
@@ -189,8 +191,8 @@ model_delete(Req *rq, const ModelKey *in, Nothing *out)
 	Str name;
 
 	(void)out;
-	db_last(rq->ctx);
-	return q_model_delete(rq->ctx, in->name, &name);
+	TRY(q_model_delete(rq->ctx, in->name, &name)); /* or the trail would tell of nothing */
+	return audit(rq, "model.delete", &rq->caller.user_id, in->name, STR_NONE);
 }
 
 /* Which endpoint was called, how often any was, and how long that took; also beside a problem.
