@@ -13,6 +13,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket as socketlib
 import statistics
 import subprocess
 import sys
@@ -141,7 +142,8 @@ def compiled(name, where, package):
 def empty_pool(postern, where, program):
     """The floor of the web server: the same lighttpd configuration before workers that do nothing."""
     text = (postern.state / "lighttpd.conf").read_text()
-    port = postern.port + 1
+    with contextlib.closing(socketlib.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
     socket = where / "empty.sock"
     text = text.replace(postern.socket, str(socket)).replace(str(postern.state), str(where))
     text = text.replace(f"server.port = {postern.port}", f"server.port = {port}")
