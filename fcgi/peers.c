@@ -19,6 +19,7 @@ enum {
 	BATCH = 32,
 	DRAIN_TURN = 16, /* reads of one peer's rest before others have a turn */
 	LOG_PAUSE_MS = 10000,
+	SIGNALS_MS = 5, /* between two questions for pending signals while there is work */
 };
 
 static const size_t BUFFER_BYTES = KIB(64);
@@ -30,6 +31,7 @@ struct Peers {
 	int64_t pause_us;  /* no accepting before */
 	int64_t logged_us; /* when a failing accept was last written down */
 	int64_t left_us;   /* when peers_next last returned */
+	int64_t asked_us;  /* when pending signals were last asked for */
 	sigset_t open;     /* the signals while waiting: none is blocked */
 	Places places;
 	char *buffer;
@@ -380,15 +382,18 @@ wait_ms(const Peers *peers, bool stop, int64_t now_us)
 	return (int)MAX((at_us - now_us + 999) / 1000, INT64_C(0));
 }
 
-/* Let in a signal that came meanwhile: a set where something always happens lets none in. */
+/* Let in a signal that came meanwhile: who always has work never sleeps, and lets none in. */
 static bool
-signal_came(const Peers *peers)
+signal_came(Peers *peers, int64_t now_us)
 {
-	static const struct timespec now = { 0 };
+	static const struct timespec none = { 0 };
 	sigset_t pending;
 
+	if (now_us - peers->asked_us < SIGNALS_MS * INT64_C(1000))
+		return false;
+	peers->asked_us = now_us;
 	return sigpending(&pending) == 0 && !sigisemptyset(&pending) &&
-	       ppoll(NULL, 0, &now, &peers->open) < 0;
+	       ppoll(NULL, 0, &none, &peers->open) < 0;
 }
 
 /* Hear everyone once. knocks: hear the listening socket, too, and first. */
@@ -441,7 +446,7 @@ PeersEvent
 peers_next(Peers *peers, bool stop)
 {
 	Head head = HEAD_GONE;
-	bool signalled = false;
+	bool signalled = false, fresh = true;
 
 	come_back(peers);
 	if (stop)
@@ -455,11 +460,17 @@ peers_next(Peers *peers, bool stop)
 			head = expire(peers, now_us);
 		if (in_hand(head))
 			break;
-		if (stop ? !anyone_left(peers, now_us) : signalled || signal_came(peers))
+		if (stop ? !anyone_left(peers, now_us)
+		         : signalled || signal_came(peers, now_us))
 			return PEERS_SIGNAL;
 		if (!stop && now_us >= peers->pause_us)
 			listen_set(peers, true);
-		head = hear(peers, wait_ms(peers, stop, now_us), true, &signalled);
+		if (fresh && peers->listening)
+			head =
+			    accept_one(peers); /* saves the busy a wait that would not be one */
+		else
+			head = hear(peers, wait_ms(peers, stop, now_us), true, &signalled);
+		fresh = false;
 	}
 	peers->left_us = clock_mono_us();
 	return head == HEAD_READY ? PEERS_READY : PEERS_REFUSED;

@@ -428,7 +428,8 @@ def main():
         print(failure)
     slowest = max((p for p in probes if p is not None), default=0)
     print(f"seed {options.seed}: {count} cases, {len(failures)} failures, "
-          f"{len(before)} workers, slowest probe {slowest * 1000:.1f} ms, {time.monotonic() - start:.0f} s")
+          f"{len(before)} workers, slowest probe {slowest * 1000:.1f} ms, "
+          f"{time.monotonic() - start:.0f} s")
     return 1 if failures or count < min(options.cases, 1) else 0
 
 

@@ -154,10 +154,11 @@ def talk(sock, data=b"", id=1, timeout=5.0, piece=None, half_close=False):
     """
     start, raw, closed, sent = time.monotonic(), [], False, 0
     sock.setblocking(False)
+    poll = select.poll()
     while not closed and (left := start + timeout - time.monotonic()) > 0:
-        sending = sent < len(data)
-        readable, writable, _ = select.select([sock], [sock] if sending else [], [], left)
-        if writable:
+        poll.register(sock, select.POLLIN | (select.POLLOUT if sent < len(data) else 0))
+        events = sum(event for _, event in poll.poll(left * 1000))
+        if events & select.POLLOUT:
             try:
                 sent += sock.send(data[sent:sent + (piece or len(data))])
             except BlockingIOError:
@@ -166,7 +167,7 @@ def talk(sock, data=b"", id=1, timeout=5.0, piece=None, half_close=False):
                 sent = len(data)
             if sent >= len(data) and half_close:
                 _end(sock)
-        if readable:
+        if events & ~select.POLLOUT:
             try:
                 got = sock.recv(1 << 16)
             except OSError:
