@@ -5,7 +5,6 @@ import os
 import pytest
 from bench import Postern
 
-ORIGIN = "https://www.example.org"
 FRONTS = os.environ.get("POSTERN_FRONTS", "lighttpd apache").split()
 
 
@@ -17,7 +16,7 @@ def front(request):
 @pytest.fixture(scope="session")
 def postern(front):
     """One instance a web server, with what most tests need."""
-    sets = {"pool.workers": 4, "cors.origins": ORIGIN, "auth.hash_cost": 1, "auth.hash_concurrency": 4}
+    sets = {"pool.workers": 4, "cors.origins": "https://www.example.org", "auth.hash_cost": 1, "auth.hash_concurrency": 4}
     with Postern(front=front, sets=sets) as running:
         yield running
 

@@ -1,7 +1,6 @@
 """Contract 1, CORS: an allow list, on every answer, errors included."""
 
 import pytest
-from conftest import ORIGIN
 
 EXPOSED = {
     "etag",
@@ -16,6 +15,12 @@ EXPOSED = {
 }
 
 
+@pytest.fixture()
+def listed(postern):
+    """The origin that the instance allows."""
+    return postern.sets["cors.origins"]
+
+
 def cors_headers(answer):
     return {k.lower() for k in answer.headers if k.lower().startswith("access-control-")}
 
@@ -25,10 +30,10 @@ def vary(answer):
 
 
 @pytest.mark.parametrize("path,status", [("/healthz", 200), ("/v1/products", 200), ("/nothing", 404), ("/v1/me", 401)])
-def test_a_listed_origin_is_echoed(api, path, status):
-    answer = api.get(path, headers={"Origin": ORIGIN})
+def test_a_listed_origin_is_echoed(api, listed, path, status):
+    answer = api.get(path, headers={"Origin": listed})
     assert answer.status == status
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert answer.headers["Access-Control-Allow-Origin"] == listed
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
     exposed = answer.headers["Access-Control-Expose-Headers"].lower().split(",")
     assert {name.strip() for name in exposed} == EXPOSED
@@ -62,24 +67,24 @@ def test_without_an_origin_there_are_no_cors_headers(api):
     assert "origin" in vary(answer)
 
 
-def test_a_preflight_needs_no_token(api):
+def test_a_preflight_needs_no_token(api, listed):
     answer = api.options(
         "/v1/products",
         headers={
-            "Origin": ORIGIN,
+            "Origin": listed,
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization, content-type",
         },
     )
     assert answer.status == 204
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert answer.headers["Access-Control-Allow-Origin"] == listed
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     allowed = {h.strip().lower() for h in answer.headers["Access-Control-Allow-Headers"].split(",")}
     assert {"authorization", "content-type", "if-match", "idempotency-key"} <= allowed
     assert int(answer.headers["Access-Control-Max-Age"]) > 0
 
 
-def test_options_without_a_method_is_no_preflight(api):
-    answer = api.options("/v1/products", headers={"Origin": ORIGIN})
+def test_options_without_a_method_is_no_preflight(api, listed):
+    answer = api.options("/v1/products", headers={"Origin": listed})
     assert answer.status == 204
     assert "access-control-allow-methods" not in cors_headers(answer)
