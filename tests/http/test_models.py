@@ -303,6 +303,10 @@ def test_a_body_has_its_type_and_its_size(admin, user, upstream):
     rows = [[0.5, 1.25]] * 200_000  # more than other routes take
     big = infer(user, name, [tensor(rows)])
     assert (big.status, len(big.json["outputs"][0]["data"])) == (200, 200_000)
+    headers = {"Content-Type": "application/json"}
+    path = f"/v1/models/{name}/infer"
+    assert user.request("POST", path, body=b" " * (16 << 20), headers=headers).code == "malformed_json"
+    assert user.request("POST", path, body=b" " * ((16 << 20) + 1), headers=headers).code == "body_too_large"
 
 
 def test_connections_are_kept(postern, admin, user, upstream):
