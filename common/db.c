@@ -1,7 +1,9 @@
-#include "common/db_inner.h"
+#include "common/db.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/db_inner.h"
 
 static const char UNKNOWN[] = "commit outcome unknown";
 
@@ -32,12 +34,14 @@ static const uint16_t limit_numbers[] = { 0, 1, 2, 3 };
  */
 static const DbVariant limit_variant = {
 	.name = "postern_limits",
-	.sql = "SELECT set_config('statement_timeout', $1, $4), set_config('lock_timeout', $2, $4), "
+	.sql = "SELECT set_config('statement_timeout', $1, $4), set_config('lock_timeout', $2, "
+	       "$4), "
 	       "set_config('idle_in_transaction_session_timeout', $3, $4), "
 	       "set_config('client_connection_check_interval', '500', $4), "
 	       "set_config('TimeZone', 'UTC', $4), set_config('plan_cache_mode', 'auto', $4), "
 	       "set_config('jit', 'off', $4), "
-	       "CASE WHEN NOT $4 THEN set_config('default_transaction_read_only', 'on', false) END",
+	       "CASE WHEN NOT $4 THEN set_config('default_transaction_read_only', 'on', false) "
+	       "END",
 	.params = limit_numbers,
 	.n_params = COUNT(limit_numbers),
 };
@@ -52,8 +56,8 @@ static const DbQuery limits_query = {
 #define PLAIN(called, text)                                                                    \
 	static const DbVariant called##_variant = { .name = "postern_" #called, .sql = text }; \
 	static const DbQuery called##_query = { .name = #called,                               \
-						.variants = &called##_variant,                 \
-						.n_variants = 1 }
+		                                .variants = &called##_variant,                 \
+		                                .n_variants = 1 }
 
 PLAIN(begin, "BEGIN READ WRITE");
 PLAIN(begin_read, "BEGIN READ ONLY");
@@ -67,7 +71,7 @@ limits_add(Ctx *ctx, DbBatch *batch, bool local)
 	int64_t ms = ctx->db->statement_ms;
 	Limits limits = {
 		.statement = str_print(ctx->arena, "%lld", (long long)ms),
-		.lock = str_print(ctx->arena, "%lld", (long long)MAX(ms / 2, 1)),
+		.lock = str_print(ctx->arena, "%lld", (long long)ms / 2),
 		.idle = str_print(ctx->arena, "%lld", (long long)ms),
 		.local = local,
 	};
@@ -136,11 +140,11 @@ session_set_up(Ctx *ctx)
 	trip_go(ctx, &db->setup, &trip);
 	if (db->conn != NULL && trip_well(&db->setup, &trip))
 		return NULL;
-	if (trip.failed)
-		return fault_problem(ctx, &trip.fault, false);
 	if (trip.wait == WAIT_LATE)
 		return problem_inside(ctx, P_deadline_exceeded, "no connection in time");
-	return fault_unavailable(ctx, "the connection was lost while it was set up");
+	if (trip.wait == WAIT_LOST)
+		return fault_unavailable(ctx, "the connection was lost while it was set up");
+	return fault_problem(ctx, &trip.fault, false);
 }
 
 /* A connection; `check`: one that the server has not closed in the meantime. */
@@ -213,7 +217,8 @@ run_allowed(Ctx *ctx)
 	return NULL;
 }
 
-/* End the transaction that a statement has spoilt; the connection becomes idle, or is closed. */
+/* End the transaction that a statement has spoilt; the connection becomes idle, or is closed.
+ */
 static void
 session_roll_back(Ctx *ctx)
 {
@@ -241,22 +246,33 @@ may_repeat(const DbTrip *trip)
 	return trip->wait == WAIT_LOST && trip->commit == TRIP_NONE;
 }
 
+/*
+ * Did the server refuse, in order, so that COMMIT was not carried out? Not so certain of a
+ * session that a pooler ends in the server's name.
+ */
+static bool
+was_refused(const DbTrip *trip)
+{
+	const DbFault *fault = &trip->fault;
+
+	return trip->failed && fault->sqlstate[0] != '\0' &&
+	       (!fault->ended || strncmp(fault->sqlstate, "57P", 3) == 0);
+}
+
 /* The trip did not come to its end: no connection any more, or too late. */
 static const Problem *
 problem_of_wait(Ctx *ctx, const DbTrip *trip, bool writing)
 {
-	bool ended = trip->failed && trip->fault.ended &&
-	    strncmp(trip->fault.sqlstate, "57P", 3) == 0; /* so COMMIT was not carried out */
-	bool unknown = trip->commit != TRIP_NONE && !trip->committed && !ended;
+	bool unknown = trip->commit != TRIP_NONE && !trip->committed && !was_refused(trip);
 	const char *said = trip->failed && trip->fault.message != NULL ? trip->fault.message
-								       : "connection lost";
+	                                                               : "connection lost";
 	Problem *p;
 
 	if (trip->wait == WAIT_LATE)
 		return problem_inside(ctx, P_deadline_exceeded, "%s",
-				      unknown ? UNKNOWN : "waiting for the database");
+		                      unknown ? UNKNOWN : "waiting for the database");
 	p = fault_unavailable(ctx, arena_print(ctx->arena, "%s%s%s", unknown ? UNKNOWN : "",
-					       unknown ? ": " : "", said));
+	                                       unknown ? ": " : "", said));
 	p->again = writing && !unknown;
 	return p;
 }
@@ -265,8 +281,11 @@ static const Problem *
 problem_of_fault(Ctx *ctx, const DbTrip *trip, bool writing)
 {
 	const DbBatch *batch = &ctx->db->out;
-	const Problem *p = fault_of_constraint(ctx, &trip->fault, trip->fault.query);
+	const Problem *p;
 
+	if (!trip->failed)
+		return problem_inside(ctx, P_internal, "a statement was not carried out");
+	p = fault_of_constraint(ctx, &trip->fault, trip->fault.query);
 	/* a deferred constraint speaks at COMMIT: ask everybody who came along */
 	for (size_t i = 0; p == NULL && i < batch->n; i++)
 		p = fault_of_constraint(ctx, &trip->fault, batch->v[i].query);
@@ -281,10 +300,11 @@ run_failed(Ctx *ctx, const DbTrip *trip)
 	bool writing = db->tx != TX_NONE;
 	const Problem *p = trip->problem;
 
-	if (p == NULL && trip->wait != WAIT_READY)
-		p = problem_of_wait(ctx, trip, writing);
-	else if (p == NULL)
+	if (p == NULL &&
+	    (trip->wait == WAIT_READY || (was_refused(trip) && !trip->fault.ended)))
 		p = problem_of_fault(ctx, trip, writing);
+	else if (p == NULL)
+		p = problem_of_wait(ctx, trip, writing);
 	if (trip->failed && trip->fault.stale)
 		link_drop(db);
 	if (trip->failed && writing && fault_is_read_only(&trip->fault))
@@ -322,21 +342,16 @@ run_trip(Ctx *ctx, DbTrip *trip)
 	}
 }
 
-/*
- * Send a statement with all that waits for it, and with the COMMIT if it is to be the last.
- *
- * q     NULL: only what waits
- * trip  take and to are set by the caller, who gives it to trip_done() whatever comes
- */
-static const Problem *
-run(Ctx *ctx, const DbQuery *q, const void *const *args, bool commit, DbTrip *trip)
+const Problem *
+statement_run(Ctx *ctx, const DbQuery *q, const void *const *args, bool commit, DbTrip *trip)
 {
 	Db *db = ctx->db;
 	bool reads_alone = db->tx == TX_NONE && !db->named;
-	const Problem *p = run_allowed(ctx);
+	const Problem *p = NULL;
 
+	TRY(run_allowed(ctx));
 	trip->wanted = trip->commit = TRIP_NONE;
-	if (p == NULL && reads_alone)
+	if (reads_alone)
 		p = begin_add(ctx, &begin_read_query);
 	if (p == NULL && q != NULL) {
 		p = batch_add(ctx, &db->out, q, args);
@@ -387,8 +402,9 @@ db_commit(Ctx *ctx)
 
 	if (db->tx == TX_FAILED && db->conn != NULL)
 		return problem_inside(ctx, P_internal, "commit of a failed transaction");
-	if (db->tx == TX_SENT || db->tx == TX_FAILED || (db->tx == TX_OPEN && db->out.n > begins))
-		p = run(ctx, NULL, NULL, true, &trip);
+	if (db->tx == TX_SENT || db->tx == TX_FAILED ||
+	    (db->tx == TX_OPEN && db->out.n > begins))
+		p = statement_run(ctx, NULL, NULL, true, &trip);
 	trip_done(&trip);
 	if (p == NULL) {
 		batch_clear(&db->out);
@@ -418,151 +434,10 @@ db_queue(Ctx *ctx, const DbQuery *q, const void *const *args)
 	TRY(run_allowed(ctx));
 	if (db->tx == TX_NONE)
 		return problem_inside(ctx, P_internal, "query %s queued outside a transaction",
-				      q->name);
+		                      q->name);
 	if (db->out.n < DB_QUEUE_MAX)
 		return batch_add(ctx, &db->out, q, args);
-	p = run(ctx, q, args, false, &trip);
-	trip_done(&trip);
-	return p;
-}
-
-/* ------------------------------------------------------------------ statements */
-
-/* The number of rows of a trip that went well, checked to have the promised columns. */
-static const Problem *
-rows_count(Ctx *ctx, const DbQuery *q, const DbTrip *trip, int *n)
-{
-	if (trip->rows == NULL)
-		return problem_inside(ctx, P_internal, "query %s: no result", q->name);
-	TRY(rows_check(ctx, q, trip->rows));
-	*n = PQntuples(trip->rows);
-	return NULL;
-}
-
-static const Problem *
-row_take(Ctx *ctx, const DbQuery *q, const DbTrip *trip, void *out, bool *found)
-{
-	void *row = arena_take(ctx->arena, 1, q->row_size, _Alignof(max_align_t));
-	int n = 0;
-
-	TRY(rows_count(ctx, q, trip, &n));
-	if (n > 1)
-		return problem_inside(ctx, P_internal, "query %s: %d rows", q->name, n);
-	if (n == 1) {
-		TRY(row_get(ctx, q, trip->rows, 0, row));
-		memcpy(out, row, q->row_size);
-	}
-	*found = n == 1;
-	return NULL;
-}
-
-const Problem *
-db_maybe(Ctx *ctx, const DbQuery *q, const void *const *args, void *out, bool *found)
-{
-	DbTrip trip = { 0 };
-	const Problem *p = run(ctx, q, args, ctx->db->last, &trip);
-
-	if (p == NULL)
-		p = row_take(ctx, q, &trip, out, found);
-	trip_done(&trip);
-	return p;
-}
-
-const Problem *
-db_one(Ctx *ctx, const DbQuery *q, const void *const *args, void *out, ProblemCode none)
-{
-	bool found = false;
-
-	TRY(db_maybe(ctx, q, args, out, &found));
-	if (found)
-		return NULL;
-	return none == P_internal ? problem_inside(ctx, none, "query %s: no row", q->name)
-				  : problem(none);
-}
-
-static const Problem *
-rows_take(Ctx *ctx, const DbQuery *q, const DbTrip *trip, List *out)
-{
-	char *rows;
-	int n = 0;
-
-	TRY(rows_count(ctx, q, trip, &n));
-	rows = arena_take(ctx->arena, (size_t)n, q->row_size, _Alignof(max_align_t));
-	for (int i = 0; i < n; i++)
-		TRY(row_get(ctx, q, trip->rows, i, rows + (size_t)i * q->row_size));
-	*out = (List){ rows, (size_t)n };
-	return NULL;
-}
-
-const Problem *
-db_many(Ctx *ctx, const DbQuery *q, const void *const *args, List *out)
-{
-	DbTrip trip = { 0 };
-	const Problem *p = run(ctx, q, args, ctx->db->last, &trip);
-
-	if (p == NULL)
-		p = rows_take(ctx, q, &trip, out);
-	trip_done(&trip);
-	return p;
-}
-
-const Problem *
-db_exec(Ctx *ctx, const DbQuery *q, const void *const *args, int64_t *n)
-{
-	DbTrip trip = { 0 };
-	const Problem *p = run(ctx, q, args, ctx->db->last, &trip);
-
-	if (p == NULL && n != NULL && !str_i64(str_of(PQcmdTuples(trip.rows)), n))
-		*n = 0; /* a command that has no such number */
-	trip_done(&trip);
-	return p;
-}
-
-typedef struct Each {
-	Ctx *ctx;
-	const DbQuery *q;
-	DbEach each;
-	void *to, *row;
-} Each;
-
-static const Problem *
-each_take(void *to, const PGresult *rows)
-{
-	Each *each = to;
-
-	TRY(rows_check(each->ctx, each->q, rows));
-	for (int i = 0, n = PQntuples(rows); i < n; i++) {
-		ArenaMark mark = arena_mark(each->ctx->arena);
-
-		memset(each->row, 0, each->q->row_size);
-		TRY(row_get(each->ctx, each->q, rows, i, each->row));
-		TRY(each->each(each->ctx, each->row, each->to));
-		arena_back(each->ctx->arena, mark);
-	}
-	return NULL;
-}
-
-/* each() has a connection that is in the middle of an answer. */
-static const Problem *
-each_guarded(void *to, const PGresult *rows)
-{
-	Db *db = ((Each *)to)->ctx->db;
-	const Problem *p;
-
-	db->streaming = true;
-	p = each_take(to, rows);
-	db->streaming = false;
-	return p;
-}
-
-const Problem *
-db_each(Ctx *ctx, const DbQuery *q, const void *const *args, DbEach each, void *to)
-{
-	Each rows = { ctx, q, each, to,
-		      arena_take(ctx->arena, 1, q->row_size, _Alignof(max_align_t)) };
-	DbTrip trip = { .take = each_guarded, .to = &rows };
-	const Problem *p = run(ctx, q, args, ctx->db->last, &trip);
-
+	p = statement_run(ctx, q, args, false, &trip);
 	trip_done(&trip);
 	return p;
 }

@@ -9,12 +9,15 @@
 static const int64_t SERVER_EPOCH_US = INT64_C(946684800000000);
 
 /* Types of the server, as its catalogue pg_type numbers them. */
+/* clang-format off */
 enum {
-	OID_BOOL = 16, OID_BYTEA = 17, OID_NAME = 19, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23,
-	OID_TEXT = 25, OID_FLOAT8 = 701, OID_TEXT_ARRAY = 1009, OID_INT8_ARRAY = 1016,
-	OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_TIMESTAMPTZ = 1184, OID_UUID = 2950,
-	OID_UUID_ARRAY = 2951, OID_JSONB = 3802, OID_OF_USERS = 16384 /* enums, citext: from here */
+	OID_BOOL = 16, OID_BYTEA = 17, OID_NAME = 19, OID_INT8 = 20, OID_INT2 = 21,
+	OID_INT4 = 23, OID_TEXT = 25, OID_FLOAT8 = 701, OID_TEXT_ARRAY = 1009,
+	OID_INT8_ARRAY = 1016, OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_TIMESTAMPTZ = 1184,
+	OID_UUID = 2950, OID_UUID_ARRAY = 2951, OID_JSONB = 3802,
+	OID_OF_USERS = 16384 /* enums, citext: from here */
 };
+/* clang-format on */
 
 enum { LENGTH_BYTES = 4, JSONB_VERSION = 1 };
 
@@ -26,32 +29,21 @@ static const char NOT_AN_INSTANT[] = "infinite, or outside the years 0001 to 999
 #define BIT(kind) (1u << (kind))
 
 static const unsigned kinds_of[] = {
-	[DB_BOOL] = BIT(KIND_BOOL),
-	[DB_INT2] = BIT(KIND_INT),
-	[DB_INT4] = BIT(KIND_INT),
-	[DB_INT8] = BIT(KIND_INT),
-	[DB_FLOAT8] = BIT(KIND_NUM),
-	[DB_TEXT] = BIT(KIND_STR) | BIT(KIND_ENUM),
-	[DB_BYTEA] = BIT(KIND_STR),
-	[DB_UUID] = BIT(KIND_UUID),
-	[DB_TIMESTAMPTZ] = BIT(KIND_TIME),
-	[DB_JSONB] = BIT(KIND_JSON),
-	[DB_TEXT_ARRAY] = BIT(KIND_STRS),
-	[DB_INT8_ARRAY] = BIT(KIND_INTS),
-	[DB_UUID_ARRAY] = BIT(KIND_LIST),
-	[DB_ENUM] = BIT(KIND_ENUM) | BIT(KIND_STR),
+	[DB_BOOL] = BIT(KIND_BOOL),        [DB_INT2] = BIT(KIND_INT),
+	[DB_INT4] = BIT(KIND_INT),         [DB_INT8] = BIT(KIND_INT),
+	[DB_FLOAT8] = BIT(KIND_NUM),       [DB_TEXT] = BIT(KIND_STR) | BIT(KIND_ENUM),
+	[DB_BYTEA] = BIT(KIND_STR),        [DB_UUID] = BIT(KIND_UUID),
+	[DB_TIMESTAMPTZ] = BIT(KIND_TIME), [DB_JSONB] = BIT(KIND_JSON),
+	[DB_TEXT_ARRAY] = BIT(KIND_STRS),  [DB_INT8_ARRAY] = BIT(KIND_INTS),
+	[DB_UUID_ARRAY] = BIT(KIND_LIST),  [DB_ENUM] = BIT(KIND_ENUM) | BIT(KIND_STR),
 };
 
 /* Where an Opt type of this kind keeps its value. */
 static const size_t opt_value[] = {
-	[KIND_BOOL] = offsetof(OptBool, v),
-	[KIND_INT] = offsetof(OptInt, v),
-	[KIND_NUM] = offsetof(OptNum, v),
-	[KIND_STR] = offsetof(OptStr, v),
-	[KIND_ENUM] = offsetof(OptEnum, v),
-	[KIND_UUID] = offsetof(OptUuid, v),
-	[KIND_TIME] = offsetof(OptTime, v),
-	[KIND_STRS] = offsetof(OptStrList, v),
+	[KIND_BOOL] = offsetof(OptBool, v), [KIND_INT] = offsetof(OptInt, v),
+	[KIND_NUM] = offsetof(OptNum, v),   [KIND_STR] = offsetof(OptStr, v),
+	[KIND_ENUM] = offsetof(OptEnum, v), [KIND_UUID] = offsetof(OptUuid, v),
+	[KIND_TIME] = offsetof(OptTime, v), [KIND_STRS] = offsetof(OptStrList, v),
 	[KIND_JSON] = offsetof(OptJson, v),
 };
 
@@ -186,7 +178,8 @@ put_jsonb(Buf *out, const DbParam *param, const void *value)
 	return NULL;
 }
 
-/* Dimensions, no NULLs, type of the elements; then of the one dimension its length and first index. */
+/* Dimensions, no NULLs, type of the elements; then of the one dimension its length and first
+ * index. */
 static const char *
 put_array_head(Buf *out, uint32_t oid, size_t n)
 {
@@ -270,7 +263,7 @@ put_given(Buf *out, const DbParam *param, const char *member)
 const char *
 codec_put(Buf *out, const DbParam *param, const void *const *args)
 {
-	const char *member = (const char *)args[param->arg] + param->offset;
+	const char *arg = args[param->arg], *member = arg + param->offset;
 	size_t start = out->n, length;
 	const char *wrong;
 	uint32_t bytes;
@@ -280,13 +273,14 @@ codec_put(Buf *out, const DbParam *param, const void *const *args)
 	if (param->type >= COUNT(kinds_of) || (kinds_of[param->type] & BIT(param->kind)) == 0 ||
 	    (param->optional && !kind_has_opt(param->kind)))
 		return NOT_THIS_KIND;
-	if (param->optional && !flag_of(member, offsetof(OptBool, has))) {
+	if ((param->inside && !flag_of(arg + param->outer, offsetof(OptBool, has))) ||
+	    (param->optional && !flag_of(member, offsetof(OptBool, has)))) {
 		put_32(out, UINT32_MAX);
 		return NULL;
 	}
 	put_32(out, 0);
-	wrong = puts_of[param->type](out, param,
-				     param->optional ? member + opt_value[param->kind] : member);
+	wrong = puts_of[param->type](
+	    out, param, param->optional ? member + opt_value[param->kind] : member);
 	length = out->n - start - LENGTH_BYTES;
 	if (wrong == NULL && length > INT_MAX)
 		wrong = WRONG_LENGTH;
@@ -432,8 +426,8 @@ get_array(Arena *arena, uint32_t oid, Str value, StrList *out)
 	uint32_t dimensions, flags, type, n = 0, first, length;
 	Str *elements;
 
-	if (!take_32(&value, &dimensions) || !take_32(&value, &flags) || !take_32(&value, &type) ||
-	    type != oid)
+	if (!take_32(&value, &dimensions) || !take_32(&value, &flags) ||
+	    !take_32(&value, &type) || type != oid)
 		return BROKEN;
 	if (dimensions > 1)
 		return "an array of several dimensions";
@@ -514,7 +508,8 @@ codec_get(Arena *arena, const DbColumn *column, Str value, void *row)
 	char *member = (char *)row + column->offset;
 	const char *wrong = NULL;
 
-	if (column->type >= COUNT(kinds_of) || (kinds_of[column->type] & BIT(column->kind)) == 0 ||
+	if (column->type >= COUNT(kinds_of) ||
+	    (kinds_of[column->type] & BIT(column->kind)) == 0 ||
 	    (column->optional && !kind_has_opt(column->kind)))
 		return NOT_THIS_KIND;
 	if (value.p == NULL && !column->optional)
@@ -549,11 +544,11 @@ codec_fits(DbType type, uint32_t oid)
 		[DB_UUID_ARRAY] = OID_UUID_ARRAY,
 		[DB_ENUM] = OID_TEXT,
 	};
-	bool textual = oid == OID_VARCHAR || oid == OID_BPCHAR || oid == OID_NAME ||
-	    oid >= OID_OF_USERS;
+	bool textual =
+	    oid == OID_VARCHAR || oid == OID_BPCHAR || oid == OID_NAME || oid >= OID_OF_USERS;
 
 	return type < COUNT(oids) &&
-	    (oids[type] == oid || ((type == DB_TEXT || type == DB_ENUM) && textual));
+	       (oids[type] == oid || ((type == DB_TEXT || type == DB_ENUM) && textual));
 }
 
 size_t
@@ -565,7 +560,7 @@ codec_variant(const DbQuery *q, const void *const *args)
 		const DbChoice *choice = &q->choices[i];
 		const char *member = (const char *)args[choice->arg] + choice->offset;
 		unsigned digit = choice->fragment ? flag_of(member, offsetof(OptBool, has))
-						  : *(const unsigned *)(const void *)member;
+		                                  : *(const unsigned *)(const void *)member;
 
 		if (digit >= choice->count)
 			return q->n_variants;

@@ -3,9 +3,9 @@
 /*
  * Values of members in PostgreSQL's binary formats, both ways. Pure: bytes in, bytes out.
  *
- * What does not fit (a NULL where none was promised, a wrong length, an infinite instant, an array
- * of several dimensions or with a NULL in it, a label nobody knows) is refused with words for the
- * log, which never hold the value.
+ * What does not fit (a NULL where none was promised, a wrong length, an infinite instant, an
+ * array of several dimensions or with a NULL in it, a label nobody knows) is refused with words
+ * for the log, which never hold the value.
  */
 
 #include "common/db.h"
@@ -32,5 +32,6 @@ const char *codec_get(Arena *arena, const DbColumn *column, Str value, void *row
  */
 bool codec_fits(DbType type, uint32_t oid);
 
-/* The number of the text that these arguments choose; n_variants when an enum has no such entry. */
+/* The number of the text that these arguments choose; n_variants when an enum has no such
+ * entry. */
 size_t codec_variant(const DbQuery *q, const void *const *args);

@@ -10,14 +10,14 @@ typedef struct FaultRow {
 
 /* The first that fits; what is not here is `internal`. Source: PostgreSQL, appendix A. */
 static const FaultRow rows[] = {
-	{ "40001", P_unavailable, true },       /* serialization failure */
-	{ "40P01", P_unavailable, true },       /* deadlock */
+	{ "40001", P_unavailable, true },        /* serialization failure */
+	{ "40P01", P_unavailable, true },        /* deadlock */
 	{ "57014", P_deadline_exceeded, false }, /* statement_timeout, or cancelled by hand */
-	{ "55P03", P_unavailable, false },      /* lock_timeout */
-	{ "25P03", P_unavailable, false },      /* idle in transaction for too long */
-	{ "53", P_unavailable, false },         /* no room: connections, memory, disk */
-	{ "57P", P_unavailable, false },        /* shut down, crashed, starting */
-	{ "08", P_unavailable, false },         /* connection, as a pooler says it */
+	{ "55P03", P_unavailable, false },       /* lock_timeout */
+	{ "25P03", P_unavailable, false },       /* idle in transaction for too long */
+	{ "53", P_unavailable, false },          /* no room: connections, memory, disk */
+	{ "57P", P_unavailable, false },         /* shut down, crashed, starting */
+	{ "08", P_unavailable, false },          /* connection, as a pooler says it */
 	{ "22021", P_validation_failed, false }, /* not a character */
 	{ "22P05", P_validation_failed, false }, /* a character that text cannot hold */
 };
@@ -36,13 +36,14 @@ field_of(Ctx *ctx, const PGresult *result, int field)
 	return text == NULL ? NULL : arena_print(ctx->arena, "%s", text);
 }
 
-/* After a change of a table, or when a pooler gave us another session than the one we prepared in. */
+/* After a change of a table, or when a pooler gave us another session than the one we prepared
+ * in. */
 static bool
 is_stale(const char *sqlstate, const char *function)
 {
 	return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0 ||
-	    (strcmp(sqlstate, "0A000") == 0 && function != NULL &&
-	     strcmp(function, "RevalidateCachedQuery") == 0);
+	       (strcmp(sqlstate, "0A000") == 0 && function != NULL &&
+	        strcmp(function, "RevalidateCachedQuery") == 0);
 }
 
 void
@@ -75,7 +76,7 @@ fault_of_constraint(Ctx *ctx, const DbFault *fault, const DbQuery *q)
 		if (strcmp(constraint->name, fault->constraint) != 0)
 			continue;
 		if (constraint->code == P_validation_failed && constraint->pointer != NULL)
-			return problem_field(ctx, constraint->pointer, F_not_allowed);
+			return problem_field(ctx, constraint->pointer, constraint->field);
 		return problem(constraint->code);
 	}
 	return NULL;
@@ -86,8 +87,8 @@ fault_is_read_only(const DbFault *fault)
 {
 	/* a standby refuses BEGIN READ WRITE as a feature that it lacks */
 	return strcmp(fault->sqlstate, "25006") == 0 ||
-	    (strcmp(fault->sqlstate, "0A000") == 0 && !fault->stale &&
-	     strcmp(fault->query->name, "begin") == 0);
+	       (strcmp(fault->sqlstate, "0A000") == 0 && !fault->stale &&
+	        strcmp(fault->query->name, "begin") == 0);
 }
 
 Problem *
@@ -106,9 +107,9 @@ fault_problem(Ctx *ctx, const DbFault *fault, bool writing)
 {
 	Problem *p = fault_unavailable(
 	    ctx, arena_print(ctx->arena, "query %s: SQLSTATE %s%s%s", fault->query->name,
-			     fault->sqlstate[0] == '\0' ? "none" : fault->sqlstate,
-			     fault->message == NULL ? "" : ": ",
-			     fault->message == NULL ? "" : fault->message));
+	                     fault->sqlstate[0] == '\0' ? "none" : fault->sqlstate,
+	                     fault->message == NULL ? "" : ": ",
+	                     fault->message == NULL ? "" : fault->message));
 
 	p->again = fault->stale;
 	if (fault->stale || (writing && fault_is_read_only(fault)))

@@ -56,7 +56,7 @@ place_take(Place *place, const struct addrinfo *found)
 
 	for (; found != NULL && n < ADDRS_MAX; found = found->ai_next)
 		if (getnameinfo(found->ai_addr, found->ai_addrlen, place->addrs[n],
-				sizeof place->addrs[n], NULL, 0, NI_NUMERICHOST) == 0)
+		                sizeof place->addrs[n], NULL, 0, NI_NUMERICHOST) == 0)
 			n++;
 	if (n > 0) /* otherwise those known before may still do */
 		place->n_addrs = n;
@@ -108,7 +108,7 @@ needs_lookup(const char *name)
 	struct in6_addr addr;
 
 	return name != NULL && name[0] != '/' && name[0] != '@' &&
-	    inet_pton(AF_INET, name, &addr) != 1 && inet_pton(AF_INET6, name, &addr) != 1;
+	       inet_pton(AF_INET, name, &addr) != 1 && inet_pton(AF_INET6, name, &addr) != 1;
 }
 
 static void
@@ -232,7 +232,7 @@ hosts_refresh(DbHosts *hosts, bool start)
 	if (lookup != NULL && lookup_done(lookup)) {
 		for (int i = 0; i < lookup->n; i++)
 			place_take(&hosts->places[lookup->place[i]],
-				   lookup->requests[i].ar_result);
+			           lookup->requests[i].ar_result);
 		lookup_free(lookup);
 		hosts->lookup = NULL;
 		hosts_list(hosts);

@@ -6,9 +6,9 @@
  *	db_hosts.c  where the servers are
  *	db_link.c   one connection: dialling, waiting, dropping, what is prepared on it
  *	db_trip.c   statements sent together, their answers read, in one round trip
- *	db_rows.c   rows into structs, by db_codec.c
+ *	db_rows.c   statements and their rows, by db_codec.c into structs
  *	db_fault.c  what the server complains of, as a Problem
- *	db.c        transactions and statements
+ *	db.c        the session, transactions, what may be repeated
  */
 
 #include <libpq-fe.h>
@@ -44,8 +44,8 @@ DbHost hosts_at(const DbHosts *hosts, size_t i);
 const char *hosts_option(const DbHosts *hosts, const char *keyword);
 
 /*
- * Take over what a look-up in the background has found, and start one when asked to. Never waits:
- * a name that came to mean another address is so known without a request paying for it.
+ * Take over what a look-up in the background has found, and start one when asked to. Never
+ * waits: a name that came to mean another address is so known without a request paying for it.
  */
 void hosts_refresh(DbHosts *hosts, bool start);
 
@@ -92,16 +92,16 @@ struct Db {
 	bool named;
 	int64_t statement_ms;
 	DbHosts *hosts;
-	size_t host;          /* the one to try first */
-	PGconn *conn;         /* NULL: none */
-	bool doomed;          /* the server said it will close the connection */
+	size_t host;  /* the one to try first */
+	PGconn *conn; /* NULL: none */
+	bool doomed;  /* the server said it will close the connection */
 	DbKnown known;
-	uint32_t failures;    /* connections that failed since the last good one */
-	int64_t retry_at_us;  /* monotonic; none is tried before */
-	int64_t since_us;     /* monotonic; when the connection was made */
+	uint32_t failures;   /* connections that failed since the last good one */
+	int64_t retry_at_us; /* monotonic; none is tried before */
+	int64_t since_us;    /* monotonic; when the connection was made */
 	Tx tx;
-	bool last;            /* COMMIT travels with the next statement */
-	bool streaming;       /* within db_each() */
+	bool last;      /* COMMIT travels with the next statement */
+	bool streaming; /* within db_each() */
 	DbBatch out, setup;
 	DbCost cost;
 };
@@ -117,8 +117,8 @@ void link_good(Db *db);
 void link_bad(Db *db);
 
 /*
- * The server cannot be written to: let the next connection be another one, at most once a second,
- * so that a server which stays read only goes on with reads.
+ * The server cannot be written to: let the next connection be another one, at most once a
+ * second, so that a server which stays read only goes on with reads.
  */
 void link_unfit(Db *db);
 
@@ -128,7 +128,8 @@ void link_drop(Db *db);
 /* Has the server not closed a kept connection in the meantime? Costs a poll(). */
 bool link_alive(Db *db);
 
-/* The next result; NULL ends those of a statement. When lost: the server's last words, or NULL. */
+/* The next result; NULL ends those of a statement. When lost: the server's last words, or NULL.
+ */
 Wait link_result(Db *db, Deadline deadline, PGresult **out);
 
 bool known_has(const DbKnown *known, const DbVariant *variant);
@@ -149,20 +150,20 @@ typedef struct DbFault {
 #define TRIP_NONE SIZE_MAX
 
 typedef struct DbTrip {
-	size_t wanted;           /* number of the statement whose rows are wanted; TRIP_NONE */
-	size_t commit;           /* number of the COMMIT of a write; TRIP_NONE */
+	size_t wanted; /* number of the statement whose rows are wanted; TRIP_NONE */
+	size_t commit; /* number of the COMMIT of a write; TRIP_NONE */
 	/* each result of the wanted statement to this; NULL: the last one is kept in rows */
 	const Problem *(*take)(void *to, const PGresult *rows);
 	void *to;
 
-	size_t answered;         /* statements carried out; all of the batch: the trip went well */
+	size_t answered; /* statements carried out; all of the batch: the trip went well */
 	PGresult *rows;
-	size_t taken;            /* results given to take() */
-	const Problem *problem;  /* take()'s */
-	bool failed;             /* fault tells how */
+	size_t taken;           /* results given to take() */
+	const Problem *problem; /* take()'s */
+	bool failed;            /* fault tells how */
 	DbFault fault;
-	bool committed;          /* COMMIT was answered */
-	Wait wait;               /* other than ready: the connection has been dropped */
+	bool committed; /* COMMIT was answered */
+	Wait wait;      /* other than ready: the connection has been dropped */
 	Deadline until;
 } DbTrip;
 
@@ -172,20 +173,22 @@ void batch_clear(DbBatch *batch);
 
 /* Encode a statement's parameters behind what is there. */
 const Problem *batch_add(Ctx *ctx, DbBatch *batch, const DbQuery *q,
-			 const void *const *args) MUST_USE;
+                         const void *const *args) MUST_USE;
 
 /* Send the batch and read all its answers; what came of it is in trip. */
 void trip_go(Ctx *ctx, DbBatch *batch, DbTrip *trip);
 void trip_done(DbTrip *trip);
 
-/* ------------------------------------------------------------------ rows and faults */
+/*
+ * Send a statement with all that waits for it, and with the COMMIT if it is to be the last.
+ *
+ * q     NULL: only what waits
+ * trip  take and to are set by the caller, who gives it to trip_done() whatever comes
+ */
+const Problem *statement_run(Ctx *ctx, const DbQuery *q, const void *const *args, bool commit,
+                             DbTrip *trip) MUST_USE;
 
-/* Are these the columns that the query promised? */
-const Problem *rows_check(Ctx *ctx, const DbQuery *q, const PGresult *rows) MUST_USE;
-
-/* One row into a zeroed struct. */
-const Problem *row_get(Ctx *ctx, const DbQuery *q, const PGresult *rows, int i,
-		       void *out) MUST_USE;
+/* ------------------------------------------------------------------ faults */
 
 /* Read the server's complaint. */
 void fault_note(Ctx *ctx, DbFault *fault, const DbQuery *q, const PGresult *result);

@@ -10,7 +10,8 @@
 enum {
 	DIAL_MS = 2000, /* for one host, unless the connection string has connect_timeout */
 	BACKOFF_BASE_MS = 50,
-	BACKOFF_CAP_MS = 1000, /* an outage of the server lasts at most so much longer with us */
+	BACKOFF_CAP_MS =
+	    1000, /* an outage of the server lasts at most so much longer with us */
 	UNFIT_PAUSE_US = 1000000,
 	KNOWN_ROOM = 256
 };
@@ -77,15 +78,19 @@ link_wait(Db *db, Deadline deadline)
 {
 	int unsent;
 
-	while ((unsent = PQflush(db->conn)) != 0 || PQisBusy(db->conn)) {
+	for (bool waited = false;; waited = true) {
+		unsent = PQflush(db->conn);
+		if (unsent == 0 && !PQisBusy(db->conn))
+			return WAIT_READY;
 		if (unsent < 0)
 			return WAIT_LOST;
+		if (waited && deadline_passed(deadline)) /* a server may send for ever */
+			return WAIT_LATE;
 		if (!socket_wait(db, unsent > 0 ? POLLIN | POLLOUT : POLLIN, deadline))
 			return WAIT_LATE;
 		if (!PQconsumeInput(db->conn))
 			return WAIT_LOST;
 	}
-	return WAIT_READY;
 }
 
 Wait
@@ -105,7 +110,8 @@ link_alive(Db *db)
 	for (int i = 0; i < 8 && poll(&socket, 1, 0) > 0; i++) {
 		if (!PQconsumeInput(db->conn))
 			return false;
-		(void)PQisBusy(db->conn); /* reads a notice, which may be the server's farewell */
+		(void)PQisBusy(
+		    db->conn); /* reads a notice, which may be the server's farewell */
 	}
 	return !db->doomed && PQtransactionStatus(db->conn) == PQTRANS_IDLE;
 }
@@ -153,8 +159,8 @@ link_bad(Db *db)
 	random_bytes(&random, sizeof random);
 	db->failures++;
 	ceiling_ms = backoff_ms(db->failures, BACKOFF_BASE_MS, BACKOFF_CAP_MS, UINT32_MAX);
-	wait_ms = ceiling_ms / 2 + backoff_ms(db->failures, BACKOFF_BASE_MS / 2,
-					      BACKOFF_CAP_MS / 2, random);
+	wait_ms = ceiling_ms / 2 +
+	          backoff_ms(db->failures, BACKOFF_BASE_MS / 2, BACKOFF_CAP_MS / 2, random);
 	db->retry_at_us = clock_mono_us() + (int64_t)wait_ms * 1000;
 }
 
@@ -165,7 +171,8 @@ notice_take(void *to, const PGresult *notice)
 	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
 	Db *db = to;
 
-	if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+	if (severity != NULL &&
+	    (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
 		db->doomed = true;
 }
 
@@ -212,7 +219,8 @@ dial_poll(Db *db, Deadline deadline)
 	while (status != PGRES_POLLING_OK) {
 		if (status == PGRES_POLLING_FAILED)
 			return WAIT_LOST;
-		if (!socket_wait(db, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline))
+		if (!socket_wait(db, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+		                 deadline))
 			return WAIT_LATE;
 		status = PQconnectPoll(db->conn);
 	}
@@ -255,8 +263,8 @@ dial(Ctx *ctx, DbHost host, Deadline deadline)
 		break;
 	case WAIT_LATE:
 		wrong = arena_print(ctx->arena, "%s%s does not answer",
-				    host.name == NULL ? "the server" : "server ",
-				    host.name == NULL ? "" : host.name);
+		                    host.name == NULL ? "the server" : "server ",
+		                    host.name == NULL ? "" : host.name);
 		break;
 	}
 	if (wrong != NULL)
@@ -274,7 +282,7 @@ dial_deadline(const Db *db, Deadline deadline, size_t hosts_left)
 	if (seconds != NULL && str_i64(str_of(seconds), &limit_ms))
 		limit_ms = limit_ms > 0 ? MIN(limit_ms, (int64_t)3600) * 1000 : INT32_MAX;
 	return hosts_left == 1 ? deadline_min(deadline, deadline_in_ms(limit_ms))
-			       : deadline_in_ms(MIN(limit_ms, share_ms));
+	                       : deadline_in_ms(MIN(limit_ms, share_ms));
 }
 
 const Problem *
@@ -285,13 +293,14 @@ link_open(Ctx *ctx)
 	size_t n;
 
 	if (clock_mono_us() < db->retry_at_us)
-		return fault_unavailable(ctx, "no connection, and it is too early for a new one");
+		return fault_unavailable(ctx,
+		                         "no connection, and it is too early for a new one");
 	hosts_refresh(db->hosts, false);
 	wrong = hosts_wrong(db->hosts);
 	n = hosts_count(db->hosts);
 	for (size_t i = 0; i < n && !deadline_passed(ctx->deadline); i++) {
 		wrong = dial(ctx, hosts_at(db->hosts, db->host),
-			     dial_deadline(db, ctx->deadline, n - i));
+		             dial_deadline(db, ctx->deadline, n - i));
 		if (wrong == NULL) {
 			db->cost.connects++;
 			return NULL;
@@ -302,6 +311,6 @@ link_open(Ctx *ctx)
 	hosts_refresh(db->hosts, true);
 	if (deadline_passed(ctx->deadline))
 		return problem_inside(ctx, P_deadline_exceeded, "no connection in time: %s",
-				      wrong == NULL ? "nothing was tried" : wrong);
+		                      wrong == NULL ? "nothing was tried" : wrong);
 	return fault_unavailable(ctx, arena_print(ctx->arena, "no connection: %s", wrong));
 }

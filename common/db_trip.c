@@ -43,14 +43,15 @@ batch_add(Ctx *ctx, DbBatch *batch, const DbQuery *q, const void *const *args)
 	variant = &q->variants[number];
 	if (variant->n_params > DB_PARAMS_MAX)
 		return problem_inside(ctx, P_internal, "query %s: %d parameters", q->name,
-				      variant->n_params);
+		                      variant->n_params);
 	for (size_t i = 0; i < variant->n_params; i++) {
-		const char *wrong = codec_put(&batch->params, &q->params[variant->params[i]], args);
+		const char *wrong =
+		    codec_put(&batch->params, &q->params[variant->params[i]], args);
 
 		if (wrong != NULL) {
 			batch->params.n = start;
 			return problem_inside(ctx, P_internal, "query %s, $%zu: %s", q->name,
-					      i + 1, wrong);
+			                      i + 1, wrong);
 		}
 	}
 	batch->v[batch->n++] = (DbStmt){ .query = q, .variant = variant, .params = start };
@@ -102,14 +103,14 @@ stmt_send(Db *db, DbBatch *batch, size_t i)
 	Values values;
 
 	values_read(batch, stmt, &values);
-	if (!db->named)
-		return PQsendQueryParams(db->conn, variant->sql, variant->n_params, NULL, values.v,
-					 values.lengths, binary, 1) == 1;
+	if (!db->named || variant->anew)
+		return PQsendQueryParams(db->conn, variant->sql, variant->n_params, NULL,
+		                         values.v, values.lengths, binary, 1) == 1;
 	stmt->preparing = !known_has(&db->known, variant) && !is_preparing(batch, i, variant);
 	if (stmt->preparing && !PQsendPrepare(db->conn, variant->name, variant->sql, 0, NULL))
 		return false;
 	return PQsendQueryPrepared(db->conn, variant->name, variant->n_params, values.v,
-				   values.lengths, binary, 1) == 1;
+	                           values.lengths, binary, 1) == 1;
 }
 
 static bool
@@ -147,7 +148,7 @@ result_take(const DbBatch *batch, DbTrip *trip, size_t number, PGresult *result)
 		trip->committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
 		if (!trip->committed)
 			fault_keep(trip, &(DbFault){ .query = batch->v[number].query,
-						     .message = "it rolled back" });
+			                             .message = "it rolled back" });
 	}
 	if (number == trip->wanted && trip->take == NULL) {
 		PQclear(trip->rows);
@@ -181,7 +182,8 @@ result_read(Ctx *ctx, const DbBatch *batch, DbTrip *trip, size_t number, PGresul
 		fault_note(ctx, &fault, batch->v[number].query, result);
 		PQclear(result);
 		fault_keep(trip, &fault);
-		if (fault.ended)
+		if (fault.ended ||
+		    fault.sqlstate[0] == '\0') /* libpq's own words: it gave up */
 			trip->wait = WAIT_LOST;
 		return ANSWER_BAD;
 	}
@@ -194,9 +196,13 @@ answer_read(Ctx *ctx, const DbBatch *batch, DbTrip *trip, size_t number)
 	Answer answer = ANSWER_NONE;
 
 	while (trip->wait == WAIT_READY) {
-		PGresult *result;
+		PGresult *result = NULL;
 
-		trip->wait = link_result(ctx->db, trip->until, &result);
+		if (trip->taken > 0 &&
+		    deadline_passed(trip->until)) /* rows may come for ever */
+			trip->wait = WAIT_LATE;
+		else
+			trip->wait = link_result(ctx->db, trip->until, &result);
 		if (result == NULL)
 			return trip->wait == WAIT_READY ? answer : ANSWER_NONE;
 		answer = result_read(ctx, batch, trip, number, result);
@@ -223,7 +229,8 @@ stmt_read(Ctx *ctx, const DbBatch *batch, DbTrip *trip, size_t number)
 			known_add(&ctx->db->known, stmt->variant);
 	}
 	if (number == trip->wanted && trip->take != NULL)
-		PQsetSingleRowMode(ctx->db->conn); /* refused: then take() gets all rows at once */
+		PQsetSingleRowMode(
+		    ctx->db->conn); /* refused: then take() gets all rows at once */
 	return answer_read(ctx, batch, trip, number);
 }
 

@@ -53,21 +53,21 @@ static DbParam
 param_at(Spot spot)
 {
 	return (DbParam){ .offset = (uint16_t)spot.offset,
-			  .kind = spot.kind,
-			  .optional = spot.optional,
-			  .type = spot.type,
-			  .names = colours };
+		          .kind = spot.kind,
+		          .optional = spot.optional,
+		          .type = spot.type,
+		          .names = colours };
 }
 
 static DbColumn
 column_at(Spot spot)
 {
 	return (DbColumn){ .offset = (uint16_t)spot.offset,
-			   .kind = spot.kind,
-			   .optional = spot.optional,
-			   .type = spot.type,
-			   .names = colours,
-			   .name = "column" };
+		           .kind = spot.kind,
+		           .optional = spot.optional,
+		           .type = spot.type,
+		           .names = colours,
+		           .name = "column" };
 }
 
 static int64_t numbers[] = { 1, -1, INT64_MIN };
@@ -225,8 +225,11 @@ static void
 whether_an_opt_was_given_can_be_asked(void **state)
 {
 	CLEANUP(arena_closep) Arena *arena = arena_open(MIB(1));
-	DbParam param = { .offset = offsetof(Thing, opt_text), .kind = KIND_STR,
-			  .optional = true, .given = true, .type = DB_BOOL };
+	DbParam param = { .offset = offsetof(Thing, opt_text),
+		          .kind = KIND_STR,
+		          .optional = true,
+		          .given = true,
+		          .type = DB_BOOL };
 	Thing thing = { .opt_text = { .given = true } };
 	const void *args[] = { &thing };
 	Buf out = { .arena = arena };
@@ -239,11 +242,35 @@ whether_an_opt_was_given_can_be_asked(void **state)
 }
 
 static void
+a_member_of_an_opt_model_is_null_with_it(void **state)
+{
+	typedef struct Sale {
+		OptMoney price;
+	} Sale;
+	static const DbParam param = { .offset = offsetof(Sale, price.v.amount),
+		                       .kind = KIND_INT,
+		                       .inside = true,
+		                       .outer = offsetof(Sale, price),
+		                       .type = DB_INT4 };
+	CLEANUP(arena_closep) Arena *arena = arena_open(MIB(1));
+	Sale sale = { .price = { .given = true, .v = { .amount = 7 } } };
+	const void *args[] = { &sale };
+	Buf out = { .arena = arena };
+
+	(void)state;
+	assert_null(codec_put(&out, &param, args));
+	sale.price.has = true;
+	assert_null(codec_put(&out, &param, args));
+	assert_true(str_eq(buf_str(&out), S("\xFF\xFF\xFF\xFF\0\0\0\4\0\0\0\7")));
+}
+
+static void
 the_second_argument_is_reached(void **state)
 {
 	CLEANUP(arena_closep) Arena *arena = arena_open(MIB(1));
-	DbParam param = { .arg = 1, .offset = offsetof(Thing, number), .kind = KIND_INT,
-			  .type = DB_INT2 };
+	DbParam param = {
+		.arg = 1, .offset = offsetof(Thing, number), .kind = KIND_INT, .type = DB_INT2
+	};
 	Thing first = { .number = 1 }, second = { .number = 2 };
 	const void *args[] = { &first, &second };
 	Buf out = { .arena = arena };
@@ -387,10 +414,12 @@ a_column_of_another_type_is_noticed(void **state)
 		uint32_t oid;
 		bool fits;
 	} rows[] = {
-		{ DB_INT8, 20, true },    { DB_INT8, 1184, false },    { DB_INT8, 701, false },
-		{ DB_TEXT, 25, true },    { DB_TEXT, 1043, true },     { DB_TEXT, 16500, true },
-		{ DB_TEXT, 17, false },   { DB_ENUM, 16500, true },    { DB_ENUM, 25, true },
-		{ DB_ENUM, 20, false },   { DB_UUID, 2950, true },     { DB_UUID, 16500, false },
+		{ DB_INT8, 20, true },    { DB_INT8, 1184, false },
+		{ DB_INT8, 701, false },  { DB_TEXT, 25, true },
+		{ DB_TEXT, 1043, true },  { DB_TEXT, 16500, true },
+		{ DB_TEXT, 17, false },   { DB_ENUM, 16500, true },
+		{ DB_ENUM, 25, true },    { DB_ENUM, 20, false },
+		{ DB_UUID, 2950, true },  { DB_UUID, 16500, false },
 		{ DB_JSONB, 114, false }, { DB_TIMESTAMPTZ, 1114, false },
 	};
 
@@ -403,27 +432,36 @@ static void
 choices_number_the_texts_first_one_lowest(void **state)
 {
 	static const DbChoice choices[] = {
-		{ .offset = offsetof(Thing, opt_text), .kind = KIND_STR, .count = 2, .fragment = true },
+		{ .offset = offsetof(Thing, opt_text),
+		  .kind = KIND_STR,
+		  .count = 2,
+		  .fragment = true },
 		{ .offset = offsetof(Thing, colour), .kind = KIND_ENUM, .count = 3 },
-		{ .offset = offsetof(Thing, opt_id), .kind = KIND_UUID, .count = 2, .fragment = true },
+		{ .offset = offsetof(Thing, opt_id),
+		  .kind = KIND_UUID,
+		  .count = 2,
+		  .fragment = true },
 	};
-	static const DbQuery q = { .choices = choices, .n_choices = COUNT(choices), .n_variants = 12 };
+	static const DbQuery q = { .choices = choices,
+		                   .n_choices = COUNT(choices),
+		                   .n_variants = 12 };
 	static const struct {
 		bool text;
 		unsigned colour;
 		bool id;
 		size_t want;
 	} rows[] = {
-		{ false, 0, false, 0 }, { true, 0, false, 1 }, { false, 1, false, 2 },
-		{ true, 2, false, 5 },  { false, 0, true, 6 }, { true, 2, true, 11 },
+		{ false, 0, false, 0 },  { true, 0, false, 1 },
+		{ false, 1, false, 2 },  { true, 2, false, 5 },
+		{ false, 0, true, 6 },   { true, 2, true, 11 },
 		{ false, 3, false, 12 }, { false, UINT32_MAX, true, 12 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		Thing thing = { .opt_text = { .given = true, .has = rows[i].text },
-				.colour = rows[i].colour,
-				.opt_id = { .has = rows[i].id } };
+			        .colour = rows[i].colour,
+			        .opt_id = { .has = rows[i].id } };
 		const void *args[] = { &thing };
 
 		assert_int_equal(codec_variant(&q, args), rows[i].want);
@@ -438,6 +476,7 @@ main(void)
 		cmocka_unit_test(bytes_are_those_of_the_protocol),
 		cmocka_unit_test(an_opt_without_a_value_is_null_both_ways),
 		cmocka_unit_test(whether_an_opt_was_given_can_be_asked),
+		cmocka_unit_test(a_member_of_an_opt_model_is_null_with_it),
 		cmocka_unit_test(the_second_argument_is_reached),
 		cmocka_unit_test(what_does_not_fit_is_not_sent),
 		cmocka_unit_test(what_was_not_promised_is_refused),
