@@ -72,8 +72,10 @@ body_intake(Req *rq)
 		return NULL;
 	if (!has_body_fields(takes, false))
 		return rq->body.n == 0 ? NULL : problem_inside(rq->ctx, P_bad_request, "a body, where none is taken");
-	if (rq->body.n == 0 && !has_body_fields(takes, true))
+	if (rq->body.n == 0 && !has_body_fields(takes, true)) {
+		model_start(takes, true, rq->in);
 		return NULL;
+	}
 	if (rq->body.n > 0 && wire_param(rq->wire, "CONTENT_TYPE").n == 0)
 		return problem(P_unsupported_media_type);
 	errors = arena_new(rq->ctx->arena, FieldErrors, 1);
