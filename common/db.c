@@ -34,14 +34,14 @@ static const uint16_t limit_numbers[] = { 0, 1, 2, 3 };
  */
 static const DbVariant limit_variant = {
 	.name = "postern_limits",
-	.sql = "SELECT set_config('statement_timeout', $1, $4), set_config('lock_timeout', $2, "
-	       "$4), "
+	.sql = "SELECT set_config('statement_timeout', $1, $4), "
+	       "set_config('lock_timeout', $2, $4), "
 	       "set_config('idle_in_transaction_session_timeout', $3, $4), "
 	       "set_config('client_connection_check_interval', '500', $4), "
 	       "set_config('TimeZone', 'UTC', $4), set_config('plan_cache_mode', 'auto', $4), "
 	       "set_config('jit', 'off', $4), "
-	       "CASE WHEN NOT $4 THEN set_config('default_transaction_read_only', 'on', false) "
-	       "END",
+	       "CASE WHEN NOT $4 THEN "
+	       "set_config('default_transaction_read_only', 'on', false) END",
 	.params = limit_numbers,
 	.n_params = COUNT(limit_numbers),
 };
@@ -217,8 +217,7 @@ run_allowed(Ctx *ctx)
 	return NULL;
 }
 
-/* End the transaction that a statement has spoilt; the connection becomes idle, or is closed.
- */
+/* End the transaction that a statement has spoilt; the connection becomes idle or is closed. */
 static void
 session_roll_back(Ctx *ctx)
 {

@@ -93,11 +93,11 @@ DbCost db_cost(const Db *db);
  * Types of parameters and columns as the server knows them, and the kinds of member they go
  * with: int2, int4, int8 with KIND_INT; text and enums with KIND_STR or KIND_ENUM (its label);
  * bytea with KIND_STR; text[] with KIND_STRS, bigint[] with KIND_INTS, uuid[] with a List of
- * Uuid; the others with their own. Domains, varchar and citext are DB_TEXT or what they are made of.
+ * Uuid; the others with their own. Varchar and citext are DB_TEXT, domains what they are of.
  */
 typedef enum DbType {
-	DB_BOOL, DB_INT2, DB_INT4, DB_INT8, DB_FLOAT8, DB_TEXT, DB_BYTEA, DB_UUID, DB_TIMESTAMPTZ,
-	DB_JSONB, DB_TEXT_ARRAY, DB_INT8_ARRAY, DB_UUID_ARRAY, DB_ENUM,
+	DB_BOOL, DB_INT2, DB_INT4, DB_INT8, DB_FLOAT8, DB_TEXT, DB_BYTEA, DB_UUID,
+	DB_TIMESTAMPTZ, DB_JSONB, DB_TEXT_ARRAY, DB_INT8_ARRAY, DB_UUID_ARRAY, DB_ENUM,
 } DbType;
 
 /*
@@ -144,7 +144,7 @@ typedef struct DbChoice {
 	bool fragment;
 } DbChoice;
 
-/* One text of a query, with the parameters that occur in it, in the order of $1, $2 … */
+/* One text of a query, and the parameters that occur in it, in the order of $1, $2 … */
 typedef struct DbVariant {
 	const char *name;       /* unique: of the prepared statement */
 	const char *sql;

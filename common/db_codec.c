@@ -178,8 +178,7 @@ put_jsonb(Buf *out, const DbParam *param, const void *value)
 	return NULL;
 }
 
-/* Dimensions, no NULLs, type of the elements; then of the one dimension its length and first
- * index. */
+/* Dimensions, no NULLs, type of the elements; the one dimension's length and first index. */
 static const char *
 put_array_head(Buf *out, uint32_t oid, size_t n)
 {

@@ -32,6 +32,5 @@ const char *codec_get(Arena *arena, const DbColumn *column, Str value, void *row
  */
 bool codec_fits(DbType type, uint32_t oid);
 
-/* The number of the text that these arguments choose; n_variants when an enum has no such
- * entry. */
+/* The number of the text that these arguments choose; n_variants when there is no such. */
 size_t codec_variant(const DbQuery *q, const void *const *args);

@@ -36,8 +36,7 @@ field_of(Ctx *ctx, const PGresult *result, int field)
 	return text == NULL ? NULL : arena_print(ctx->arena, "%s", text);
 }
 
-/* After a change of a table, or when a pooler gave us another session than the one we prepared
- * in. */
+/* After a change of a table, or when a pooler gave us a session that we did not prepare in. */
 static bool
 is_stale(const char *sqlstate, const char *function)
 {

@@ -128,8 +128,7 @@ void link_drop(Db *db);
 /* Has the server not closed a kept connection in the meantime? Costs a poll(). */
 bool link_alive(Db *db);
 
-/* The next result; NULL ends those of a statement. When lost: the server's last words, or NULL.
- */
+/* The next result; NULL ends those of a statement. When lost: the server's last words. */
 Wait link_result(Db *db, Deadline deadline, PGresult **out);
 
 bool known_has(const DbKnown *known, const DbVariant *variant);

@@ -1,7 +1,6 @@
 #pragma once
 
-/* A table of items to test the database layer with, and sentences about it. cmocka comes first.
- */
+/* A table of items to test the database layer with, and sentences about it. */
 
 #include "tests/lib/db_bench.h"
 
@@ -15,8 +14,7 @@ typedef struct Item {
 
 extern const DbColumn gives_item[5];
 
-/* The name is unique (sku_taken) and not empty (validation_failed); the box is one (conflict,
- * at COMMIT). */
+/* The name is unique (sku_taken), not empty (validation_failed); the box exists (conflict) */
 extern const DbQuery item_insert;
 extern const DbQuery item_get; /* by Number */
 extern const DbQuery items_all;
