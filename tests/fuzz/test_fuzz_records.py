@@ -1,4 +1,4 @@
-"""FastCGI records: the reader under libFuzzer for a short while, and hostile peers at real workers."""
+"""FastCGI records: the reader under libFuzzer for a while, and hostile peers at workers."""
 
 import os
 import pathlib
@@ -11,15 +11,15 @@ import time
 import pytest
 
 import fcgi
-from bench import children, until
+from bench import Postern, children, until
 
 HERE = pathlib.Path(__file__).parent
 TOP = HERE.parent.parent
 READER = "common/arena common/base common/str fcgi/record"
 WORKER = (
-    READER + " common/clock common/encode common/format common/json_put common/json_scan common/lang "
-    "common/log common/problem common/settings "
-    "common/settings_check common/settings_value common/uuid fcgi/net fcgi/peers fcgi/places fcgi/wire"
+    READER + " common/clock common/encode common/format common/json_put common/json_scan "
+    "common/lang common/log common/problem common/settings common/settings_check "
+    "common/settings_value common/uuid fcgi/net fcgi/peers fcgi/places fcgi/wire"
 )
 GENERATOR = [sys.executable, str(HERE / "fcgi_records.py")]
 
@@ -27,7 +27,7 @@ GENERATOR = [sys.executable, str(HERE / "fcgi_records.py")]
 def build(directory, source, modules, sanitizers, *libraries):
     program = directory / source.removesuffix(".c")
     subprocess.run(
-        ["clang", "-std=gnu17", "-D_GNU_SOURCE", "-DPOSTERN_SANITIZE", "-O1", "-g", "-I", str(TOP)]
+        ["clang", "-std=gnu17", "-D_GNU_SOURCE", "-DPOSTERN_SANITIZE", "-O1", "-g", f"-I{TOP}"]
         + [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=undefined", '-DSYSCONFDIR="/etc"']
         + [str(HERE / source)] + [str(TOP / f"{module}.c") for module in modules.split()]
         + ["-o", str(program), *libraries],
@@ -66,15 +66,28 @@ def test_no_bytes_mislead_the_reader(tmp_path):
         cwd=tmp_path, stderr=subprocess.PIPE, text=True, errors="replace",
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    runs = [int(line.split()[-1]) for line in run.stderr.splitlines() if "number_of_executed_units" in line]
+    runs = [int(line.split()[-1]) for line in run.stderr.splitlines()
+            if "number_of_executed_units" in line]
     assert runs and runs[0] > 5000
+
+
+def generate(*options):
+    run = subprocess.run([*GENERATOR, *options], stdout=subprocess.PIPE, text=True)
+    assert run.returncode == 0, run.stdout
 
 
 def test_ten_thousand_malformed_requests_harm_nobody(workers):
     path, parent = workers
-    run = subprocess.run([*GENERATOR, "--socket", path, "--parent", str(parent), "--cases", "10000"],
-                         stdout=subprocess.PIPE, text=True)
-    assert run.returncode == 0, run.stdout
+    generate("--socket", path, "--parent", str(parent), "--cases", "10000")
+
+
+def test_nor_do_they_harm_a_whole_server():
+    with Postern(sets={"pool.workers": 4}) as postern:
+        pids = postern.workers()
+        generate("--socket", postern.socket, "--pids", ",".join(map(str, pids)),
+                 "--cases", "6000", "--seed", "2")
+        assert postern.workers() == pids
+        assert postern.api().get("/healthz").status == 200
 
 
 @pytest.mark.parametrize("sent", [0, 50])
@@ -112,8 +125,8 @@ def test_stopping_loses_no_request(worker_program, tmp_path):
     """TERM to workers one after the other, while others are there and clients go on."""
     path = tmp_path / "socket"
     with subprocess.Popen([worker_program, path, "6"], stderr=subprocess.DEVNULL) as parent:
-        pids = until(lambda: (found := children(parent.pid)) and len(found) == 6 and path.is_socket() and found)
-        for pid in pids[:5]:
+        until(lambda: len(children(parent.pid)) == 6 and path.is_socket())
+        for pid in children(parent.pid)[:5]:
             os.kill(pid, signal.SIGTERM)
             for _ in range(300):
                 answer = fcgi.ask(str(path), fcgi.request("POST", "/", b"hello"))
