@@ -144,7 +144,7 @@ typedef struct DbChoice {
 	bool fragment;
 } DbChoice;
 
-/* One text of a query, and the parameters that occur in it, in the order of $1, $2 … */
+/* One text of a query, and the parameters that occur in it, in the order of their numbers. */
 typedef struct DbVariant {
 	const char *name;       /* unique: of the prepared statement */
 	const char *sql;
