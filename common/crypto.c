@@ -19,7 +19,7 @@ enum {
 	SECRET_BYTES = 32, /* of a new HS256 key, and the least of a given one */
 	RSA_BITS = 2048,
 	RSA_BITS_MOST = 4096,
-	DER_MAX = 2 * (P256_BYTES + 3) + 2, /* SEQUENCE of two INTEGERs with a leading zero each */
+	DER_MAX = 2 * (P256_BYTES + 3) + 2, /* two INTEGERs with a leading zero each */
 };
 
 struct Hmac {
@@ -28,10 +28,11 @@ struct Hmac {
 
 struct Key {
 	KeyAlg alg;
-	EVP_PKEY *pkey;              /* ES256, RS256 */
-	EVP_PKEY_CTX *signs, *verifies; /* prepared; libcrypto lets them be used again and again */
-	Hmac *hmac;                  /* HS256 */
-	char *secret;                /* HS256: secret_n bytes */
+	EVP_PKEY *pkey; /* ES256, RS256 */
+	/* prepared; libcrypto lets them be used again and again */
+	EVP_PKEY_CTX *signs, *verifies;
+	Hmac *hmac;   /* HS256 */
+	char *secret; /* HS256: secret_n bytes */
 	size_t secret_n;
 };
 
@@ -67,10 +68,12 @@ sha256(Str bytes, uint8_t out[SHA256_BYTES])
 Hmac *
 hmac_open(Str secret)
 {
+	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
+	const unsigned char *key = (const unsigned char *)secret.p;
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	Hmac *hmac = calloc(1, sizeof *hmac);
 
@@ -78,7 +81,7 @@ hmac_open(Str secret)
 	hmac->context = EVP_MAC_CTX_new(mac);
 	EVP_MAC_free(mac); /* the context holds it */
 	CHECK(hmac->context != NULL);
-	CHECK(EVP_MAC_init(hmac->context, (const unsigned char *)secret.p, secret.n, params) == 1);
+	CHECK(EVP_MAC_init(hmac->context, key, secret.n, params) == 1);
 	return hmac;
 }
 
@@ -451,6 +454,7 @@ key_verify(Key *key, Str bytes, const uint8_t *signature, size_t n)
 {
 	uint8_t digest[SHA256_BYTES], der[DER_MAX];
 	bool right = false;
+	size_t whole;
 
 	if (key->alg == KEY_HS256) {
 		hmac_sha256(key->hmac, bytes, digest);
@@ -458,7 +462,8 @@ key_verify(Key *key, Str bytes, const uint8_t *signature, size_t n)
 		explicit_bzero(digest, sizeof digest);
 		return right;
 	}
-	if (n != (key->alg == KEY_ES256 ? 2 * P256_BYTES : (size_t)EVP_PKEY_get_size(key->pkey)))
+	whole = key->alg == KEY_ES256 ? 2 * P256_BYTES : (size_t)EVP_PKEY_get_size(key->pkey);
+	if (n != whole)
 		return false;
 	sha256(bytes, digest);
 	if (key->alg == KEY_ES256) {

@@ -3,9 +3,10 @@
 /*
  * Hashes, message authentication and signing keys. The only file that touches libcrypto.
  *
- * Keys are parsed once and kept with their contexts: parsing a PEM text costs 0.3 ms, verifying an
- * ES256 signature with a kept key 0.05 ms. Nothing here reads a clock or keeps a secret that was not
- * asked for. What is opened here belongs to the process that opened it; it may be used after a fork.
+ * Keys are parsed once and kept with their contexts: parsing a PEM text costs 0.3 ms, verifying
+ * an ES256 signature with a kept key 0.05 ms. Nothing here reads a clock or keeps a secret that
+ * was not asked for. What is opened here belongs to the process that opened it; it may be used
+ * after a fork.
  */
 
 #include "common/str.h"
@@ -41,8 +42,8 @@ Key *key_make(KeyAlg alg);
 
 /*
  * From its text: a PEM private key, or for HS256 base64url of at least 32 bytes.
- * returns  NULL when the text is no private key, or not one that fits alg (another curve, RSA with
- *          less than 2048 or more than 4096 bits)
+ * returns  NULL when the text is no private key, or not one that fits alg (another curve, RSA
+ * with less than 2048 or more than 4096 bits)
  */
 Key *key_read(KeyAlg alg, Str text) MUST_USE;
 void key_close(Key *key);
@@ -62,8 +63,8 @@ Str key_public_text(Arena *arena, const Key *key);
 bool key_public(Buf *out, const Key *key);
 
 /*
- * A name for the key, 43 characters of base64url: the SHA-256 thumbprint of its public JWK (RFC 7638),
- * for HS256 an HMAC under it of a text that is no token.
+ * A name for the key, 43 characters of base64url: the SHA-256 thumbprint of its public JWK (RFC
+ * 7638), for HS256 an HMAC under it of a text that is no token.
  */
 Str key_thumbprint(Arena *arena, const Key *key);
 

@@ -86,7 +86,8 @@ jwt_make(Ctx *ctx, Key *key, Str kid, const Claims *claims, Str *token)
 	buf_byte(&out, '.');
 	buf_put(&out, base64url(ctx->arena, signature, n));
 	if (out.n > JWT_BYTES_MAX)
-		return problem_inside(ctx, P_internal, "a token of %zu bytes is too long", out.n);
+		return problem_inside(ctx, P_internal, "a token of %zu bytes is too long",
+		                      out.n);
 	*token = buf_str(&out);
 	return NULL;
 }

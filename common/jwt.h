@@ -1,13 +1,14 @@
 #pragma once
 
 /*
- * Access tokens: JSON Web Tokens of RFC 9068 form, made and verified. The only file that touches libjwt.
+ * Access tokens: JSON Web Tokens of RFC 9068 form, made and verified. The only file that
+ * touches libjwt.
  *
- * libjwt composes the claims. It cannot make the whole token: 1.10 writes "typ":"JWT" over any other,
- * and parses the PEM text at each call (0.5 ms). So header and signature are ours, with kept keys.
- * Nor does it verify: its jwt_decode() takes the algorithm from the token and checks no claim. Here the
- * header is read strictly, the algorithm is the key's, and claims are looked at only after the
- * signature was right.
+ * libjwt composes the claims. It cannot make the whole token: 1.10 writes "typ":"JWT" over any
+ * other, and parses the PEM text at each call (0.5 ms). So header and signature are ours, with
+ * kept keys. Nor does it verify: its jwt_decode() takes the algorithm from the token and checks
+ * no claim. Here the header is read strictly, the algorithm is the key's, and claims are looked
+ * at only after the signature was right.
  *
  * Problems: token_invalid, with the reason for the log; token_expired, when all else is right.
  */
@@ -21,10 +22,10 @@
 
 /* The claims by their names in the token; times are seconds since 1970. */
 typedef struct Claims {
-	Str iss, aud;           /* who made it, and for whom */
-	Uuid sub, sid, jti;     /* user, session, the token's own */
-	int64_t iat, nbf, exp;  /* issued, good from, good until */
-	int64_t gen;            /* of the refresh token it was handed out with, from 1 */
+	Str iss, aud;          /* who made it, and for whom */
+	Uuid sub, sid, jti;    /* user, session, the token's own */
+	int64_t iat, nbf, exp; /* issued, good from, good until */
+	int64_t gen;           /* of the refresh token it was handed out with, from 1 */
 	StrList roles;
 } Claims;
 MODEL_OF(Claims);
@@ -32,7 +33,8 @@ MODEL_OF(Claims);
 /* Sign a token. kid: the key's name. */
 const Problem *jwt_make(Ctx *ctx, Key *key, Str kid, const Claims *claims, Str *token) MUST_USE;
 
-/* Find the key of this name: *key is NULL when there is none. A problem is that of the search. */
+/* Find the key of this name: *key is NULL when there is none. A problem is that of the search.
+ */
 typedef const Problem *(*JwtFind)(Ctx *ctx, Str kid, Key **key);
 
 /* What a token is held against. */
@@ -44,8 +46,9 @@ typedef struct JwtRules {
 } JwtRules;
 
 /*
- * Verify: exactly three parts of canonical base64url; a header of alg, kid and typ and nothing else; typ
- * at+jwt; the key of that kid with exactly that alg; its signature; every claim there and of its type;
- * iss, aud, nbf, exp. Claims that are not known are passed over: a newer program may have more.
+ * Verify: exactly three parts of canonical base64url; a header of alg, kid and typ and nothing
+ * else; typ at+jwt; the key of that kid with exactly that alg; its signature; every claim there
+ * and of its type; iss, aud, nbf, exp. Claims that are not known are passed over: a newer
+ * program may have more.
  */
 const Problem *jwt_read(Ctx *ctx, Str token, const JwtRules *rules, Claims *claims) MUST_USE;

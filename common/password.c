@@ -5,9 +5,9 @@
 #include <string.h>
 
 enum {
-	YESCRYPT_HASH = 43,   /* characters after the salt */
+	YESCRYPT_HASH = 43, /* characters after the salt */
 	YESCRYPT_SALT_MAX = 86,
-	BCRYPT_CHARS = 60,    /* "$2b$10$", 22 of salt, 31 of hash */
+	BCRYPT_CHARS = 60, /* "$2b$10$", 22 of salt, 31 of hash */
 	BCRYPT_HEAD = 7,
 	BCRYPT_COST_MAX = 15, /* beyond 1.6 s a hash is an attack on us */
 	BCRYPT_BYTES = 72,    /* it does not look at more of a password */
@@ -24,7 +24,8 @@ is_alphabet(Str s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '.' && c <= '9')))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		      (c >= '.' && c <= '9')))
 			return false;
 	}
 	return true;
@@ -45,7 +46,8 @@ yescrypt_head(char setting[CRYPT_GENSALT_OUTPUT_SIZE], int cost)
 	return (Str){ setting, n };
 }
 
-/* The cost of a well-formed yescrypt hash with parameters that libxcrypt makes; 0 for all else. */
+/* The cost of a well-formed yescrypt hash with parameters that libxcrypt makes; 0 for all else.
+ */
 static int
 yescrypt_cost(Str hash)
 {

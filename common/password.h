@@ -3,9 +3,9 @@
 /*
  * Password hashes. The only file that touches libxcrypt.
  *
- * New hashes are yescrypt; bcrypt hashes from elsewhere verify too. A hash takes tens of milliseconds
- * and, at the default cost, 16 MiB: how many may run at once is for the caller to bound. Nothing of a
- * password is left in memory that this file took.
+ * New hashes are yescrypt; bcrypt hashes from elsewhere verify too. A hash takes tens of
+ * milliseconds and, at the default cost, 16 MiB: how many may run at once is for the caller to
+ * bound. Nothing of a password is left in memory that this file took.
  */
 
 #include "common/str.h"
@@ -27,14 +27,16 @@ bool password_hash(Arena *arena, Str password, int cost, Str *hash) MUST_USE;
 typedef enum PasswordVerdict {
 	PASSWORD_RIGHT,
 	PASSWORD_WRONG,
-	PASSWORD_UNREADABLE, /* the hash is none of ours or damaged, or there was no memory: nothing is known */
+	PASSWORD_UNREADABLE, /* no hash that we know, or no memory to make one: nothing is known
+	                      */
 } PasswordVerdict;
 
 /*
  * Is this the password of the hash? Takes the time of the hash whether or not it is.
  *
- * A damaged hash is refused by its form before libxcrypt sees it, which would take most texts for a
- * DES salt. bcrypt looks at 72 bytes only, so a longer password is wrong for one of its hashes.
+ * A damaged hash is refused by its form before libxcrypt sees it, which would take most texts
+ * for a DES salt. bcrypt looks at 72 bytes only, so a longer password is wrong for one of its
+ * hashes.
  */
 PasswordVerdict password_verify(Str password, Str hash) MUST_USE;
 
@@ -42,8 +44,8 @@ PasswordVerdict password_verify(Str password, Str hash) MUST_USE;
 bool password_is_stale(Str hash, int cost);
 
 /*
- * A hash that no password has, for accounts that do not exist: verifying against it takes as long as
- * against a true one of this cost.
+ * A hash that no password has, for accounts that do not exist: verifying against it takes as
+ * long as against a true one of this cost.
  */
 Str password_decoy(Arena *arena, int cost);
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 enum {
-	KEEP_S = 4,        /* servers of Python close idle connections after 5 s */
-	CONNECTIONS = 16,  /* kept at most, over all servers */
-	NAMES_S = 30,      /* an address that was looked up is believed this long */
+	KEEP_S = 4,       /* servers of Python close idle connections after 5 s */
+	CONNECTIONS = 16, /* kept at most, over all servers */
+	NAMES_S = 30,     /* an address that was looked up is believed this long */
 };
 
 struct Upstream {
@@ -37,7 +37,8 @@ typedef struct Gathered {
 	bool too_large;
 } Gathered;
 
-#define OPTION(easy, option, value) CHECK(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+#define OPTION(easy, option, value)                                                            \
+	CHECK(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
 Upstream *
 upstream_open(void)
@@ -76,7 +77,8 @@ is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-/* A copy in lower case when asked for, without control characters, so that no value makes a line. */
+/* A copy in lower case when asked for, without control characters, so that no value makes a
+ * line. */
 static Str
 header_clean(Arena *arena, Str s, bool lower)
 {
@@ -112,7 +114,8 @@ header_gather(char *bytes, size_t size, size_t n, void *to)
 	else if (colon < line.n && out->n_headers < UPSTREAM_HEADERS_MAX)
 		out->headers[out->n_headers++] = (UpstreamHeader){
 			header_clean(gathered->arena, str_trim(str_sub(line, 0, colon)), true),
-			str_trim(header_clean(gathered->arena, str_sub(line, colon + 1, line.n), false)),
+			str_trim(header_clean(gathered->arena, str_sub(line, colon + 1, line.n),
+			                      false)),
 		};
 	return line.n;
 }
@@ -129,7 +132,8 @@ body_gather(char *bytes, size_t size, size_t n, void *to)
 		return 0;
 	}
 	if (more > gathered->room - gathered->n) {
-		gathered->room = MIN(MAX(gathered->room * 2, gathered->n + MAX(more, KIB(4))), gathered->max);
+		gathered->room = MIN(MAX(gathered->room * 2, gathered->n + MAX(more, KIB(4))),
+		                     gathered->max);
 		gathered->body = realloc(gathered->body, gathered->room);
 		CHECK(gathered->body != NULL);
 	}
@@ -170,13 +174,14 @@ header_add(Ctx *ctx, struct curl_slist **list, const char *name, const char *bef
 static struct curl_slist *
 headers_of(Ctx *ctx, const UpstreamCall *call)
 {
-	/* libcurl would add it for large bodies, and wait a second for servers that do not know it */
+	/* libcurl would add one to large bodies, and wait a second where it is not known */
 	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
 
 	CHECK(list != NULL);
 	if (call->body.p != NULL) /* or libcurl would say that it is a form */
 		header_add(ctx, &list, "Content-Type", "",
-		           call->content_type.n > 0 ? call->content_type : S("application/octet-stream"));
+		           call->content_type.n > 0 ? call->content_type
+		                                    : S("application/octet-stream"));
 	if (ctx->request_id.n > 0)
 		header_add(ctx, &list, "X-Request-Id", "", ctx->request_id);
 	if (ctx->traceparent.n > 0)
@@ -205,7 +210,7 @@ options_fixed(Upstream *upstream)
 
 	curl_easy_reset(easy); /* connections and names stay */
 	OPTION(easy, CURLOPT_NOSIGNAL, 1L);
-	OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver's thread that hangs */
+	OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* leave a resolver's thread that hangs */
 	OPTION(easy, CURLOPT_PROXY, "");
 	OPTION(easy, CURLOPT_NOPROXY, "*");
 	OPTION(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -282,7 +287,8 @@ answer_read(Upstream *upstream, Ctx *ctx, CURLcode code, int left_ms, const Gath
 	long status = 0, request_bytes = 0, connects = 0;
 
 	CHECK(curl_easy_getinfo(upstream->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-	CHECK(curl_easy_getinfo(upstream->easy, CURLINFO_REQUEST_SIZE, &request_bytes) == CURLE_OK);
+	CHECK(curl_easy_getinfo(upstream->easy, CURLINFO_REQUEST_SIZE, &request_bytes) ==
+	      CURLE_OK);
 	CHECK(curl_easy_getinfo(upstream->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK);
 	out->status = (int)status;
 	out->sent = request_bytes > 0;

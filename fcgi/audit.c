@@ -16,8 +16,9 @@ user_agent(const Req *rq)
 {
 	Str agent = req_header(rq, "HTTP_USER_AGENT");
 
-	return str_is_utf8(agent) && str_find(agent, '\0') == agent.n ? str_points_cut(agent, AGENT_POINTS)
-	                                                             : STR_NONE;
+	return str_is_utf8(agent) && str_find(agent, '\0') == agent.n
+	           ? str_points_cut(agent, AGENT_POINTS)
+	           : STR_NONE;
 }
 
 const Problem *

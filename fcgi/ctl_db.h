@@ -1,6 +1,7 @@
 #pragma once
 
-/* What commands of posternctl share that work straight on the database, as the owner of the schema. */
+/* What commands of posternctl share that work straight on the database, as the owner of the
+ * schema. */
 
 #include "common/problem.h"
 #include "common/settings.h"
@@ -9,5 +10,6 @@
 Ctx *ctl_db_open(const Settings *settings);
 void ctl_db_close(Ctx *ctx);
 
-/* Say on standard error what went wrong, the inside too: whoever runs this may see it. An exit status. */
+/* Say on standard error what went wrong, the inside too: whoever runs this may see it. An exit
+ * status. */
 int ctl_problem(Ctx *ctx, const Problem *problem) MUST_USE;

@@ -17,7 +17,8 @@ static const int64_t always_s = INT64_C(100) * 365 * 86400;
 
 static const char usage[] = "usage: posternctl key new | list | retire KID\n";
 
-/* A secret of each use that has none yet: they are not signed with by anybody else, and stay. */
+/* A secret of each use that has none yet: they are not signed with by anybody else, and stay.
+ */
 static const Problem *
 secrets_complete(Ctx *ctx)
 {
@@ -57,7 +58,8 @@ key_write(Ctx *ctx, const Key *key, Str kid)
 	return db_commit(ctx);
 }
 
-/* Make a key of auth.algorithm, which running servers sign with within a second. Prints its kid. */
+/* Make a key of auth.algorithm, which running servers sign with within a second. Prints its
+ * kid. */
 static int
 key_new(Ctx *ctx, const Settings *settings)
 {
@@ -85,7 +87,8 @@ signer_of(const List *list, const Settings *settings)
 	const SigningKey *rows = list->v;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (!rows[i].retired_at.has && str_eq(rows[i].alg, str_of(settings->auth_algorithm)))
+		if (!rows[i].retired_at.has &&
+		    str_eq(rows[i].alg, str_of(settings->auth_algorithm)))
 			return &rows[i];
 	return NULL;
 }
@@ -106,8 +109,8 @@ key_list(Ctx *ctx, const Settings *settings)
 	for (size_t i = 0; i < list.n; i++) {
 		Str made = instant_text(ctx->arena, rows[i].created_at);
 
-		buf_print(&out, "%.*s\t%.*s\t%.*s\t", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg),
-		          STR_ARG(made));
+		buf_print(&out, "%.*s\t%.*s\t%.*s\t", STR_ARG(rows[i].kid),
+		          STR_ARG(rows[i].alg), STR_ARG(made));
 		if (rows[i].retired_at.has)
 			buf_print(&out, "retired %.*s\n",
 			          STR_ARG(instant_text(ctx->arena, rows[i].retired_at.v)));

@@ -116,7 +116,8 @@ terminal_read(Arena *arena, Str *password)
 
 	if (fd < 0 || !terminal_ask(arena, fd, "Password: ", password) ||
 	    !terminal_ask(arena, fd, "The same again: ", &again)) {
-		fputs("posternctl: no terminal to ask for the password: give --password-file\n", stderr);
+		fputs("posternctl: no terminal to ask for the password: give --password-file\n",
+		      stderr);
 		return EX_USAGE;
 	}
 	if (!str_eq_secret(*password, again)) {
@@ -148,8 +149,10 @@ account_check(Ctx *ctx, const RegisterIn *in)
 {
 	FieldErrors *errors = arena_new(ctx->arena, FieldErrors, 1);
 
-	field_check(model_field(&RegisterIn_model, S("email")), &in->email, S("/email"), errors);
-	field_check(model_field(&RegisterIn_model, S("password")), &in->password, S("/password"), errors);
+	field_check(model_field(&RegisterIn_model, S("email")), &in->email, S("/email"),
+	            errors);
+	field_check(model_field(&RegisterIn_model, S("password")), &in->password,
+	            S("/password"), errors);
 	if (errors->n == 0 && password_is_common(in->password))
 		field_errors_add(errors, S("/password"), F_breached, 0);
 	if (errors->n == 0 && str_eq_nocase(in->password, in->email))
@@ -271,7 +274,8 @@ ctl_user(int argc, char **argv, const Settings *settings)
 	bool read = options_read(argc, argv, &options);
 	Ctx *ctx = ctl_db_open(settings);
 
-	if (read && strcmp(options.verb, "add") == 0 && options.email != NULL && options.n_roles > 0)
+	if (read && strcmp(options.verb, "add") == 0 && options.email != NULL &&
+	    options.n_roles > 0)
 		status = user_add(ctx, &options, settings);
 	else if (read && strcmp(options.verb, "list") == 0 && options.email == NULL)
 		status = user_list(ctx);

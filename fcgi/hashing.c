@@ -8,9 +8,9 @@
 enum { LEAST_MS = 2, MOST_MS = 10 };
 
 /*
- * A place at the gate, asked for again and again: a place comes free every few milliseconds, and
- * nothing that a killed process could hold has to wake anybody. Waits grow from 2 to 10 ms, each
- * somewhere between half and whole, so that those who wait do not ask in step.
+ * A place at the gate, asked for again and again: a place comes free every few milliseconds,
+ * and nothing that a killed process could hold has to wake anybody. Waits grow from 2 to 10 ms,
+ * each somewhere between half and whole, so that those who wait do not ask in step.
  */
 static const Problem *
 place_take(Req *rq)
@@ -18,14 +18,17 @@ place_take(Req *rq)
 	Deadline half = deadline_in_ms(deadline_left_ms(rq->ctx->deadline) / 2);
 	int wait_ms = LEAST_MS;
 	uint32_t random;
+	int64_t ns;
 
-	while (!board_gate_enter(rq->board, rq->slot, GATE_HASH, (int)conf->auth_hash_concurrency)) {
+	while (!board_gate_enter(rq->board, rq->slot, GATE_HASH,
+	                         (int)conf->auth_hash_concurrency)) {
 		if (deadline_passed(half))
-			return problem_inside(rq->ctx, P_overloaded, "no place for a password hash");
+			return problem_inside(rq->ctx, P_overloaded,
+			                      "no place for a password hash");
 		random_bytes(&random, sizeof random);
-		nanosleep(&(struct timespec){ .tv_nsec = wait_ms * 500000L +
-		                                         (long)(random % (uint32_t)(wait_ms * 500000)) },
-		          NULL);
+		ns = wait_ms * INT64_C(500000);
+		ns += (int64_t)(random % (uint32_t)ns);
+		nanosleep(&(struct timespec){ .tv_nsec = ns }, NULL);
 		wait_ms = MIN(wait_ms + 1, MOST_MS);
 	}
 	return NULL;

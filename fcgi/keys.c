@@ -10,11 +10,11 @@
 #include "queries.gen.h"
 
 enum {
-	SIGNER_MS = 500,      /* who signs knows keys that are at most this old ... */
-	UNKNOWN_MS = 200,     /* ... and whoever meets an unknown kid; below the 300 ms of keys.sql */
-	KNOWN_MS = 60000,     /* a retired key goes in this time */
-	KEEP_S = 60,          /* that a retired key verifies beyond the life of its last token */
-	KID_BYTES = 9,        /* of the name of a secret made from auth.secret */
+	SIGNER_MS = 500,  /* who signs has read the keys at most this long ago, */
+	UNKNOWN_MS = 200, /* and who meets an unknown kid; below the 300 ms of keys.sql */
+	KNOWN_MS = 60000, /* a retired key goes in this time */
+	KEEP_S = 60,      /* that a retired key verifies beyond the life of its last token */
+	KID_BYTES = 9,    /* of the name of a secret made from auth.secret */
 };
 
 typedef struct SignKey {
@@ -59,7 +59,8 @@ text_keep(Str text)
 	return kept;
 }
 
-/* The parsed key of a row: the one that the ring has, else a new one; NULL when it cannot be read. */
+/* The parsed key of a row: the one that the ring has, else a new one; NULL when it cannot be
+ * read. */
 static Key *
 key_of(const SigningKey *row)
 {
@@ -75,8 +76,8 @@ key_of(const SigningKey *row)
 	if (key_alg_of(row->alg, &alg))
 		key = key_read(alg, row->private_pem);
 	if (key == NULL)
-		log_say(LOG_ERROR, "key", "signing key %.*s cannot be read as %.*s", STR_ARG(row->kid),
-		        STR_ARG(row->alg));
+		log_say(LOG_ERROR, "key", "signing key %.*s cannot be read as %.*s",
+		        STR_ARG(row->kid), STR_ARG(row->alg));
 	return key;
 }
 
@@ -126,14 +127,16 @@ keys_signer(Ctx *ctx, Key **key, Str *kid)
 	for (size_t i = 0; i < ring.n; i++) {
 		const SignKey *row = &ring.v[i];
 
-		if (row->retired || strcmp(key_alg_names[key_alg(row->key)], conf->auth_algorithm) != 0)
+		if (row->retired ||
+		    strcmp(key_alg_names[key_alg(row->key)], conf->auth_algorithm) != 0)
 			continue;
 		/* the first key of a deployment has nobody to wait for */
 		if (chosen == NULL || !chosen->settled)
 			chosen = row;
 	}
 	if (chosen == NULL)
-		return problem_inside(ctx, P_unavailable, "there is no %s key: posternctl key new",
+		return problem_inside(ctx, P_unavailable,
+		                      "there is no %s key: posternctl key new",
 		                      conf->auth_algorithm);
 	*key = chosen->key;
 	*kid = str_of(chosen->kid);
@@ -175,7 +178,8 @@ keys_set(Ctx *ctx, Buf *out)
 			continue;
 		buf_print(out, "%s{\"kid\":", comma);
 		json_put_str(out, str_of(row->kid));
-		buf_print(out, ",\"alg\":\"%s\",\"use\":\"sig\",", key_alg_names[key_alg(row->key)]);
+		buf_print(out, ",\"alg\":\"%s\",\"use\":\"sig\",",
+		          key_alg_names[key_alg(row->key)]);
 		buf_put(out, buf_str(&members));
 		buf_byte(out, '}');
 		comma = ",";
@@ -252,7 +256,8 @@ static const SecretKey *
 secret_find(const char *name, Str kid)
 {
 	for (const SecretKey *secret = secrets; secret != NULL; secret = secret->next)
-		if (strcmp(secret->name, name) == 0 && (kid.p == NULL || str_eq(str_of(secret->kid), kid)))
+		if (strcmp(secret->name, name) == 0 &&
+		    (kid.p == NULL || str_eq(str_of(secret->kid), kid)))
 			return secret;
 	return NULL;
 }
@@ -267,8 +272,8 @@ keys_secret(Ctx *ctx, const char *name, Str *kid, Hmac **hmac)
 		secret = secret_find(name, STR_NONE);
 	}
 	if (secret == NULL)
-		return problem_inside(ctx, P_unavailable, "there is no secret of %ss: posternctl key new",
-		                      name);
+		return problem_inside(ctx, P_unavailable,
+		                      "there is no secret of %ss: posternctl key new", name);
 	*kid = str_of(secret->kid);
 	*hmac = secret->hmac;
 	return NULL;

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * The deployment's keys, as this worker knows them: those that sign access tokens, and secrets of what
- * is no JWT (cursors, refresh tokens).
+ * The deployment's keys, as this worker knows them: those that sign access tokens, and secrets
+ * of what is no JWT (cursors, refresh tokens).
  *
- * They lie in the database, are read when they are first needed, and kept. A new signing key is taken
- * over within a second, an unknown kid has them read anew, at most five times a second. With
- * auth.secret set, secrets are made from it instead.
+ * They lie in the database, are read when they are first needed, and kept. A new signing key is
+ * taken over within a second, an unknown kid has them read anew, at most five times a second.
+ * With auth.secret set, secrets are made from it instead.
  *
  * Problems: unavailable, when there is no key to work with; those of the database.
  */

@@ -5,7 +5,12 @@
 
 #include "common/encode.h"
 
-enum { ID_BYTES = 16, GEN_BYTES = 8, SIGNED_BYTES = ID_BYTES + GEN_BYTES, ALL_BYTES = SIGNED_BYTES + SHA256_BYTES };
+enum {
+	ID_BYTES = 16,
+	GEN_BYTES = 8,
+	SIGNED_BYTES = ID_BYTES + GEN_BYTES,
+	ALL_BYTES = SIGNED_BYTES + SHA256_BYTES,
+};
 
 static const char version[] = "v1.";
 

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * Refresh tokens: "v1." and base64url of session id (16 bytes), generation (8, big-endian) and an
- * HMAC-SHA-256 of both (32), under a secret of the deployment whose kid is in the session's row.
+ * Refresh tokens: "v1." and base64url of session id (16 bytes), generation (8, big-endian) and
+ * an HMAC-SHA-256 of both (32), under a secret of the deployment whose kid is in the session's
+ * row.
  */
 
 #include "common/crypto.h"

@@ -17,7 +17,8 @@ bearer_token(const Req *rq, Str *token)
 	if (header.p == NULL)
 		return NULL;
 	if (!str_eq_nocase(scheme, S("Bearer")))
-		return problem_inside(rq->ctx, P_token_invalid, "the scheme of Authorization is not Bearer");
+		return problem_inside(rq->ctx, P_token_invalid,
+		                      "the scheme of Authorization is not Bearer");
 	*token = str_trim(str_sub(header, scheme.n, header.n));
 	if (token->n == 0)
 		return problem_inside(rq->ctx, P_token_invalid, "Authorization holds no token");
@@ -71,7 +72,8 @@ session_admit(Req *rq)
 	if (!found || row.ended || row.status == USER_DISABLED)
 		return problem(P_session_revoked);
 	if (!uuid_eq(row.user_id, claims.sub) || claims.gen > row.gen)
-		return problem_inside(rq->ctx, P_token_invalid, "the token is not of its session");
+		return problem_inside(rq->ctx, P_token_invalid,
+		                      "the token is not of its session");
 	rq->caller = (Caller){
 		.known = true,
 		.user_id = row.user_id,
@@ -130,6 +132,6 @@ session_open(Req *rq, LoginOut *out)
 	out->refresh_token = refresh_make(ctx->arena, hmac, session.id, session.gen);
 	out->refresh_expires_in = MIN(conf->auth_refresh_idle_s, conf->auth_refresh_absolute_s);
 	db_last(ctx);
-	return q_session_insert(ctx, conf->auth_refresh_idle_s, conf->auth_refresh_absolute_s, &new,
-	                        &session);
+	return q_session_insert(ctx, conf->auth_refresh_idle_s, conf->auth_refresh_absolute_s,
+	                        &new, &session);
 }

@@ -60,18 +60,20 @@ auth_register(Req *rq, const RegisterIn *in, LoginOut *out)
 }
 
 /*
- * A login that was refused, for the trail. Of an account that does not exist the address typed is not
- * kept: it may be a password typed into the wrong field.
+ * A login that was refused, for the trail. Of an account that does not exist the address typed
+ * is not kept: it may be a password typed into the wrong field.
  */
 static const Problem *
 login_refused(Req *rq, const Credentials *known, const Problem *refusal)
 {
 	Str id = known == NULL ? STR_NONE : uuid_str(rq->ctx->arena, known->id);
-	Str detail = str_print(rq->ctx->arena, "{\"code\":\"%s\"}", problem_rows[refusal->code].code);
+	Str detail =
+	    str_print(rq->ctx->arena, "{\"code\":\"%s\"}", problem_rows[refusal->code].code);
 	const Problem *p = db_begin(rq->ctx);
 
 	if (p == NULL)
-		p = audit(rq, "session.login_refused", known == NULL ? NULL : &known->id, id, detail);
+		p = audit(rq, "session.login_refused", known == NULL ? NULL : &known->id, id,
+		          detail);
 	if (p == NULL)
 		p = db_commit(rq->ctx);
 	if (p != NULL)
@@ -88,13 +90,14 @@ login_write(Req *rq, const Credentials *known, Str fresh, LoginOut *out)
 	TRY(q_user_get(rq->ctx, known->id, &out->user));
 	if (out->user.status == USER_DISABLED)
 		return problem(P_account_disabled);
-	TRY(audit(rq, "session.login", &known->id, uuid_str(rq->ctx->arena, known->id), STR_NONE));
+	TRY(audit(rq, "session.login", &known->id, uuid_str(rq->ctx->arena, known->id),
+	          STR_NONE));
 	return session_open(rq, out);
 }
 
 /*
- * Begin a session. Whether the account exists shows neither in the answer nor in its time; what is
- * wrong with an account shows only after a right password.
+ * Begin a session. Whether the account exists shows neither in the answer nor in its time; what
+ * is wrong with an account shows only after a right password.
  */
 const Problem *
 auth_login(Req *rq, const LoginIn *in, LoginOut *out)
@@ -105,8 +108,9 @@ auth_login(Req *rq, const LoginIn *in, LoginOut *out)
 	Str fresh;
 
 	TRY(q_user_login(rq->ctx, in->email, &known, &found));
-	TRY(hashing_verify(rq, in->password, known.password_hash.has ? known.password_hash.v : STR_NONE,
-	                   &right, &fresh));
+	TRY(hashing_verify(rq, in->password,
+	                   known.password_hash.has ? known.password_hash.v : STR_NONE, &right,
+	                   &fresh));
 	if (!right)
 		return login_refused(rq, found ? &known : NULL, problem(P_invalid_credentials));
 	if (known.status == USER_DISABLED)
@@ -163,10 +167,12 @@ auth_logout(Req *rq, const LogoutIn *in, Nothing *out)
 	TRY(q_session_revoke(rq->ctx, session_id, S("logout"), &ended));
 	if (ended == 0)
 		return NULL; /* it had ended before */
-	return audit(rq, "session.logout", &user_id, uuid_str(rq->ctx->arena, session_id), STR_NONE);
+	return audit(rq, "session.logout", &user_id, uuid_str(rq->ctx->arena, session_id),
+	             STR_NONE);
 }
 
-/* The public keys. Clients keep them for minutes and ask again when they meet a kid they do not know. */
+/* The public keys. Clients keep them for minutes and ask again when they meet a kid they do not
+ * know. */
 const Problem *
 auth_jwks(Req *rq, const Nothing *in, Nothing *out)
 {

@@ -19,7 +19,7 @@ MODEL_OF(LoginIn);
 typedef struct LoginOut {
 	User user;
 	Str access_token, token_type;
-	int64_t expires_in;         /* seconds */
+	int64_t expires_in; /* seconds */
 	Str refresh_token;
 	int64_t refresh_expires_in; /* seconds, when it is not used before */
 } LoginOut;

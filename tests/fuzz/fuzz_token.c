@@ -1,9 +1,10 @@
 /*
- * Bytes as an access token, as its header and claims under a right signature, as a refresh token and as
- * a stored password hash. For libFuzzer: clang -fsanitize=fuzzer.
+ * Bytes as an access token, as its header and claims under a right signature, as a refresh
+ * token and as a stored password hash. For libFuzzer: clang -fsanitize=fuzzer.
  *
- * What must hold: nothing that we did not sign is taken; what is taken has every claim; a problem is
- * one that a client may hear of; a text that is no hash of ours never reaches the hash function.
+ * What must hold: nothing that we did not sign is taken; what is taken has every claim; a
+ * problem is one that a client may hear of; a text that is no hash of ours never reaches the
+ * hash function.
  */
 
 #include "common/encode.h"
@@ -56,7 +57,8 @@ token_sign(Ctx *ctx, Str header, Str payload)
 static void
 claims_try(Ctx *ctx, Str payload)
 {
-	Str token = token_sign(ctx, S("{\"alg\":\"HS256\",\"kid\":\"k\",\"typ\":\"at+jwt\"}"), payload);
+	Str token =
+	    token_sign(ctx, S("{\"alg\":\"HS256\",\"kid\":\"k\",\"typ\":\"at+jwt\"}"), payload);
 	Claims claims, again;
 
 	if (token_try(ctx, token, &claims) != NULL)
@@ -65,15 +67,18 @@ claims_try(Ctx *ctx, Str payload)
 	CHECK(claims.gen >= 1 && claims.roles.n <= JWT_ROLES_MAX);
 	CHECK(jwt_make(ctx, secret, S("k"), &claims, &token) == NULL);
 	CHECK(token_try(ctx, token, &again) == NULL);
-	CHECK(uuid_eq(claims.sid, again.sid) && claims.exp == again.exp && claims.gen == again.gen);
+	CHECK(uuid_eq(claims.sid, again.sid) && claims.exp == again.exp &&
+	      claims.gen == again.gen);
 }
 
 static void
 header_try(Ctx *ctx, Str header)
 {
 	static const char payload[] =
-	    "{\"iss\":\"postern\",\"aud\":\"postern\",\"sub\":\"01937b2e-0000-7000-8000-000000000001\","
-	    "\"sid\":\"01937b2e-0000-7000-8000-000000000002\",\"jti\":\"01937b2e-0000-7000-8000-"
+	    "{\"iss\":\"postern\",\"aud\":\"postern\",\"sub\":\"01937b2e-0000-7000-8000-"
+	    "000000000001\","
+	    "\"sid\":\"01937b2e-0000-7000-8000-000000000002\",\"jti\":\"01937b2e-0000-7000-"
+	    "8000-"
 	    "000000000003\",\"iat\":1,\"nbf\":1,\"exp\":1800000000,\"gen\":1,\"roles\":[]}";
 	Claims claims;
 

@@ -79,7 +79,9 @@ assert_hex(Arena *arena, const uint8_t *bytes, size_t n, const char *want)
 static void
 sha256_gives_the_published_digests(void **state)
 {
-	static const struct { const char *text, *want; } rows[] = {
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
 		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
 		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
 		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
@@ -137,11 +139,12 @@ a_public_key_is_shown_as_rfc_7517_has_it(void **state)
 	             "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"");
 
 	assert_non_null(key);
-	assert_true(str_eq(key_public_text(*state, key),
-	                   S("-----BEGIN PUBLIC KEY-----\n"
-	                     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n"
-	                     "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"
-	                     "-----END PUBLIC KEY-----\n")));
+	assert_true(
+	    str_eq(key_public_text(*state, key),
+	           S("-----BEGIN PUBLIC KEY-----\n"
+	             "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n"
+	             "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"
+	             "-----END PUBLIC KEY-----\n")));
 	assert_true(key_public(&members, key));
 	assert_true(str_eq(buf_str(&members), want));
 	assert_true(str_eq(key_thumbprint(*state, key),
@@ -215,7 +218,10 @@ a_key_survives_its_text(void **state)
 static void
 a_text_that_is_not_a_key_of_the_algorithm_is_refused(void **state)
 {
-	static const struct { KeyAlg alg; const char *text; } rows[] = {
+	static const struct {
+		KeyAlg alg;
+		const char *text;
+	} rows[] = {
 		{ KEY_ES256, "" },
 		{ KEY_ES256, "not a key" },
 		{ KEY_ES256, rsa_1024_text },
@@ -236,7 +242,9 @@ a_text_that_is_not_a_key_of_the_algorithm_is_refused(void **state)
 static void
 algorithms_are_known_by_their_exact_names(void **state)
 {
-	static const char *const strangers[] = { "", "none", "es256", "ES256 ", "ES384", "HS512" };
+	static const char *const strangers[] = {
+		"", "none", "es256", "ES256 ", "ES384", "HS512"
+	};
 	KeyAlg alg;
 
 	(void)state;

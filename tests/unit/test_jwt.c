@@ -162,13 +162,15 @@ a_made_token_says_its_type_and_key(void **state)
 	(void)state;
 	assert_null(jwt_read(&bench.ctx, str_of(foreign), &bench.rules, &claims));
 	assert_null(jwt_make(&bench.ctx, bench.key, S("k1"), &claims, &token));
-	assert_true(base64url_read(bench.ctx.arena, str_sub(token, 0, str_find(token, '.')), &header, &n));
+	assert_true(base64url_read(bench.ctx.arena, str_sub(token, 0, str_find(token, '.')),
+	                           &header, &n));
 	assert_true(str_eq((Str){ (const char *)header, n }, S(HEADER)));
 }
 
 static void
 only_a_header_of_alg_kid_and_typ_is_taken(void **state)
 {
+	/* clang-format off */
 	static const char *const headers[] = {
 		"{\"alg\":\"none\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}",
 		"{\"alg\":\"None\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}",
@@ -197,12 +199,15 @@ only_a_header_of_alg_kid_and_typ_is_taken(void **state)
 		"{\"alg\":\"none\",\"\\u0061lg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}",
 		"[]", "\"\"", "null", "", "{", "{}", HEADER "x",
 	};
+	/* clang-format on */
 
 	(void)state;
 	assert_int_equal(code_of(token_of(bench.key, HEADER, PAYLOAD)), -1);
 	for (size_t i = 0; i < COUNT(headers); i++) {
-		assert_int_equal(code_of(token_of(bench.key, headers[i], PAYLOAD)), P_token_invalid);
-		assert_int_equal(code_of(token_of(bench.secret, headers[i], PAYLOAD)), P_token_invalid);
+		assert_int_equal(code_of(token_of(bench.key, headers[i], PAYLOAD)),
+		                 P_token_invalid);
+		assert_int_equal(code_of(token_of(bench.secret, headers[i], PAYLOAD)),
+		                 P_token_invalid);
 	}
 }
 
@@ -216,7 +221,8 @@ a_public_key_is_never_an_hmac_secret(void **state)
 	    "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"
 	    "-----END PUBLIC KEY-----\n";
 	static const char *const headers[] = {
-		HEADER, "{\"alg\":\"HS256\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}",
+		HEADER,
+		"{\"alg\":\"HS256\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}",
 	};
 	Arena *arena = bench.ctx.arena;
 	Hmac *hmac = hmac_open(str_of(public_pem));
@@ -230,8 +236,9 @@ a_public_key_is_never_an_hmac_secret(void **state)
 			text.n--;
 		hmac_sha256(hmac, str_sub(text, 0, text.n - 1), code);
 		end = base64url(arena, code, sizeof code);
-		assert_int_equal(code_of(str_print(arena, "%.*s%.*s", STR_ARG(text), STR_ARG(end))),
-		                 P_token_invalid);
+		assert_int_equal(
+		    code_of(str_print(arena, "%.*s%.*s", STR_ARG(text), STR_ARG(end))),
+		    P_token_invalid);
 	}
 	hmac_close(hmac);
 }
@@ -240,6 +247,7 @@ static void
 every_claim_must_be_there_and_of_its_type(void **state)
 {
 #define REST "\"gen\":7,\"roles\":[]}"
+	/* clang-format off */
 	static const struct { const char *payload; int want; } rows[] = {
 		{ "{" WHO TIMES REST, -1 },
 		{ "{" WHO TIMES "\"further\":{\"a\":1}," REST, -1 },
@@ -279,21 +287,25 @@ every_claim_must_be_there_and_of_its_type(void **state)
 		{ "", P_token_invalid },
 		{ PAYLOAD PAYLOAD, P_token_invalid },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_int_equal(code_of(token_of(bench.key, HEADER, rows[i].payload)), rows[i].want);
+		assert_int_equal(code_of(token_of(bench.key, HEADER, rows[i].payload)),
+		                 rows[i].want);
 }
 
 static void
 a_token_is_good_from_nbf_to_exp_and_five_seconds_around(void **state)
 {
+	/* clang-format off */
 	static const struct { int64_t now_s; int want; } rows[] = {
 		{ ISSUED_S - 6, P_token_invalid }, { ISSUED_S - 5, -1 },
 		{ ISSUED_S, -1 },                  { ISSUED_S + 899, -1 },
 		{ ISSUED_S + 904, -1 },            { ISSUED_S + 905, P_token_expired },
 		{ ISSUED_S + 906, P_token_expired }, { 0, P_token_invalid },
 	};
+	/* clang-format on */
 	Instant now = bench.rules.now;
 
 	(void)state;
@@ -349,7 +361,11 @@ a_token_has_three_parts_of_canonical_base64url(void **state)
 	Str token = str_of(foreign);
 	size_t first = str_find(token, '.');
 	Str rows[] = {
-		S(""), S("."), S(".."), S("..."), S("a.b.c"),
+		S(""),
+		S("."),
+		S(".."),
+		S("..."),
+		S("a.b.c"),
 		str_print(arena, "%s.", foreign),
 		str_print(arena, ".%s", foreign),
 		str_print(arena, "%s.AAAA", foreign),
@@ -357,7 +373,8 @@ a_token_has_three_parts_of_canonical_base64url(void **state)
 		str_print(arena, " %s", foreign),
 		str_print(arena, "%s\n", foreign),
 		str_print(arena, "%.*s=%s", (int)first, foreign, foreign + first),
-		str_print(arena, "%.*sB", (int)token.n - 1, foreign), /* bits that no byte has */
+		str_print(arena, "%.*sB", (int)token.n - 1,
+		          foreign), /* bits that no byte has */
 	};
 
 	(void)state;
@@ -381,7 +398,8 @@ a_token_over_4_kib_is_not_looked_at(void **state)
 		fill[n] = '\0';
 		payload = arena_print(arena, "{" WHO TIMES "\"further\":\"%s\"," REST, fill);
 		token = token_of(bench.key, HEADER, payload);
-		assert_int_equal(code_of(token), token.n <= JWT_BYTES_MAX ? -1 : P_token_invalid);
+		assert_int_equal(code_of(token),
+		                 token.n <= JWT_BYTES_MAX ? -1 : P_token_invalid);
 		arena_back(arena, mark);
 		n += token.n + 8 < JWT_BYTES_MAX || token.n > JWT_BYTES_MAX + 8 ? 50 : 0;
 	}
@@ -398,7 +416,8 @@ roles_that_do_not_fit_make_no_token(void **state)
 	assert_null(jwt_read(&bench.ctx, str_of(foreign), &bench.rules, &claims));
 	claims.roles = (StrList){ arena_new(arena, Str, JWT_ROLES_MAX), JWT_ROLES_MAX };
 	for (size_t i = 0; i < JWT_ROLES_MAX; i++)
-		claims.roles.v[i] = S("a-role-with-a-name-that-has-sixty-four-characters-as-the-longest");
+		claims.roles.v[i] =
+		    S("a-role-with-a-name-that-has-sixty-four-characters-as-the-longest");
 	assert_non_null(jwt_make(&bench.ctx, bench.key, S("k1"), &claims, &token));
 	assert_true(str_eq(token, S("untouched")));
 }

@@ -78,17 +78,20 @@ a_nul_never_cuts_a_password_short(void **state)
 static void
 bcrypt_hashes_from_elsewhere_verify(void **state)
 {
+	/* clang-format off */
 	static const struct { const char *password, *hash; } rows[] = {
 		{ "U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" },
 		{ "U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" },
 		{ "U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		Str hash = str_of(rows[i].hash);
 
-		assert_int_equal(password_verify(str_of(rows[i].password), hash), PASSWORD_RIGHT);
+		assert_int_equal(password_verify(str_of(rows[i].password), hash),
+		                 PASSWORD_RIGHT);
 		assert_int_equal(password_verify(S("U*V"), hash), PASSWORD_WRONG);
 		assert_true(password_is_stale(hash, CHEAP));
 	}
@@ -97,7 +100,8 @@ bcrypt_hashes_from_elsewhere_verify(void **state)
 static void
 bcrypt_never_takes_a_password_that_it_would_cut(void **state)
 {
-	Str hash = S("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i"); /* of 72 */
+	Str hash =
+	    S("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i"); /* of 72 */
 
 	assert_int_equal(password_verify(repeat(*state, 'x', 72), hash), PASSWORD_RIGHT);
 	assert_int_equal(password_verify(repeat(*state, 'x', 73), hash), PASSWORD_WRONG);
@@ -106,6 +110,7 @@ bcrypt_never_takes_a_password_that_it_would_cut(void **state)
 static void
 a_damaged_hash_is_no_hash(void **state)
 {
+	/* clang-format off */
 	static const char *const rows[] = {
 		"", "*0", "*1", "x", "garbage", "ab", "abJnggxhB/yWI", "$1$salt$qJH7.N4xYta3aEG/dfqo/0",
 		"$5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1",
@@ -118,6 +123,7 @@ a_damaged_hash_is_no_hash(void **state)
 		"$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
 		"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -132,9 +138,11 @@ a_damaged_hash_is_no_hash(void **state)
 static void
 a_hash_is_stale_below_the_cost_asked_for(void **state)
 {
+	/* clang-format off */
 	static const struct { int made, asked; bool stale; } rows[] = {
 		{ 1, 1, false }, { 1, 2, true }, { 2, 1, false }, { 2, 3, true }, { 3, 5, true }, { 3, 3, false },
 	};
+	/* clang-format on */
 	Str hash;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -174,15 +182,19 @@ the_decoy_takes_as_long_as_a_true_hash(void **state)
 static void
 common_passwords_are_known_whatever_their_case(void **state)
 {
+	/* clang-format off */
 	static const char *const common[] = {
 		"password1234", "Password1234", "PASSWORD1234", "123456789012", "qwertyuiop12", "P@ssw0rd1234",
 		"correcthorsebatterystaple", "aaaaaaaaaaaa", "1q2w3e4r5t6y", "administrator", "iloveyou1234",
 		"qwertyuiopasdfghjklzxcvbnm", "            ", "letmein12345", "1234567890-=", "??????????????",
 	};
+	/* clang-format on */
+	/* clang-format off */
 	static const char *const others[] = {
 		"", "\n", "password1234\n", "password1234 ", "assword1234", "a lamp for the way home", "zzzzzzzzzzzzzzzzzzzzzzzzz",
 		"\xff\xff\xff\xff", "staple-battery-lamp", "xkcd-936-is-not-here",
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(common); i++)

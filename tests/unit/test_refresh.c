@@ -42,7 +42,7 @@ a_token_has_the_documented_form(void **state)
 
 	(void)state;
 	assert_int_equal(token.n, REFRESH_TEXT_BYTES);
-	/* 16 bytes of id and the generation 0x0102, whose last bits share a character with the code */
+	/* id, then the generation 0x0102, whose last bits share a character with the code */
 	assert_true(str_starts(token, S("v1.AZN7LgAAcACAAAAAAAAA_wAAAAAAAAEC")));
 }
 
@@ -70,7 +70,8 @@ a_token_of_another_secret_is_not_signed(void **state)
 	RefreshToken token;
 
 	(void)state;
-	assert_true(refresh_read(bench.arena, refresh_make(bench.arena, other, bench.id, 1), &token));
+	assert_true(
+	    refresh_read(bench.arena, refresh_make(bench.arena, other, bench.id, 1), &token));
 	assert_false(refresh_signed(bench.hmac, &token));
 	hmac_close(other);
 }
@@ -95,6 +96,7 @@ every_character_of_a_token_counts(void **state)
 static void
 what_has_another_form_is_no_token(void **state)
 {
+	/* clang-format off */
 	static const char *const rows[] = {
 		"", "v1.", "v2.AZN7LgAAcACAAAAAAAAA_wAAAAAAAAEC",
 		/* generation 0, and 2^63 */
@@ -106,6 +108,7 @@ what_has_another_form_is_no_token(void **state)
 		"v1.AZN7LgAAcACAAAAAAAAA/wAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"v1.AZN7LgAAcACAAAAAAAAA_wAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB",
 	};
+	/* clang-format on */
 	RefreshToken token;
 
 	(void)state;

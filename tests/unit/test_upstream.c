@@ -23,8 +23,8 @@
 enum { SLACK_MS = 100, REQUEST_MAX = 4 << 20 };
 
 /*
- * A server of one thread on the loopback interface. It serves one connection after the other with
- * the test's own function, which gets the number of the connection, from 0.
+ * A server of one thread on the loopback interface. It serves one connection after the other
+ * with the test's own function, which gets the number of the connection, from 0.
  */
 typedef struct Server Server;
 typedef void (*Serve)(Server *server, int fd, int nth);
@@ -56,7 +56,8 @@ server_run(void *to)
 		if (fd < 0)
 			return NULL;
 		/* a kept connection is open until the test is over: look up at times */
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ 0, 10000 }, sizeof(struct timeval));
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ 0, 10000 },
+		           sizeof(struct timeval));
 		server->serve(server, fd, atomic_fetch_add(&server->accepted, 1));
 		close(fd);
 	}
@@ -420,7 +421,10 @@ serve_sizes(Server *server, int fd, int nth)
 static void
 an_answer_is_given_up_when_it_passes_its_bound(void **state)
 {
-	static const struct { const char *path; UpstreamError want; } rows[] = {
+	static const struct {
+		const char *path;
+		UpstreamError want;
+	} rows[] = {
 		{ "/exact", UPSTREAM_OK },
 		{ "/over", UPSTREAM_TOO_LARGE },
 		{ "/until-close", UPSTREAM_TOO_LARGE },
@@ -433,7 +437,8 @@ an_answer_is_given_up_when_it_passes_its_bound(void **state)
 
 	bench->call.answer_max = 1024;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(call_within(bench, server->port, rows[i].path, 2000), rows[i].want);
+		assert_int_equal(call_within(bench, server->port, rows[i].path, 2000),
+		                 rows[i].want);
 		assert_true(bench->answer.body.n <= 1024);
 	}
 	assert_int_equal(bench->answer.body.n, 1024);
@@ -451,25 +456,34 @@ serve_breaks(Server *server, int fd, int nth)
 	else if (server_saw(server, "/chunk"))
 		send_text(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
 	else if (server_saw(server, "/reset"))
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+		           sizeof(struct linger));
 }
 
 static void
 a_connection_that_ends_early_is_a_reset(void **state)
 {
-	static const struct { const char *path; bool began; } rows[] = {
-		{ "/half", true }, { "/chunk", true }, { "/reset", false }, { "/empty", false },
+	static const struct {
+		const char *path;
+		bool began;
+	} rows[] = {
+		{ "/half", true },
+		{ "/chunk", true },
+		{ "/reset", false },
+		{ "/empty", false },
 	};
 	Bench *bench = *state;
 	Server *server = server_start(serve_breaks);
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(call_within(bench, server->port, rows[i].path, 2000), UPSTREAM_RESET);
+		assert_int_equal(call_within(bench, server->port, rows[i].path, 2000),
+		                 UPSTREAM_RESET);
 		assert_int_equal(bench->answer.began, rows[i].began);
 		assert_true(bench->answer.sent);
 		assert_int_equal(bench->answer.tries, 1);
 	}
-	assert_int_equal(atomic_load(&server->accepted), COUNT(rows)); /* none was tried again */
+	assert_int_equal(atomic_load(&server->accepted),
+	                 COUNT(rows)); /* none was tried again */
 	server_stop(server);
 }
 
@@ -507,7 +521,8 @@ serve_redirect(Server *server, int fd, int nth)
 
 	(void)nth;
 	snprintf(text, sizeof text,
-	         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/secret\r\nContent-Length: 0\r\n\r\n",
+	         "HTTP/1.1 302 Found\r\nLocation: "
+	         "http://127.0.0.1:%d/secret\r\nContent-Length: 0\r\n\r\n",
 	         trap_port);
 	if (request_read(server, fd))
 		send_text(fd, text);
@@ -531,7 +546,8 @@ a_redirect_is_an_answer_and_is_not_followed(void **state)
 static void
 proxies_of_the_environment_are_not_used(void **state)
 {
-	static const char *const names[] = { "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY" };
+	static const char *const names[] = { "http_proxy", "HTTP_PROXY", "all_proxy",
+		                             "ALL_PROXY" };
 	Bench *bench = *state;
 	Server *trap = server_start(serve_hello), *server = server_start(serve_hello);
 	char url[64];
@@ -551,8 +567,14 @@ static void
 other_schemes_are_no_calls(void **state)
 {
 	static const char *const urls[] = {
-		"file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "dict://127.0.0.1/", "",
-		"http://", "://", "http://127.0.0.1:99999/",
+		"file:///etc/passwd",
+		"ftp://127.0.0.1/",
+		"gopher://127.0.0.1/",
+		"dict://127.0.0.1/",
+		"",
+		"http://",
+		"://",
+		"http://127.0.0.1:99999/",
 	};
 	Bench *bench = *state;
 
@@ -578,7 +600,9 @@ serve_oddities(Server *server, int fd, int nth)
 	else if (server_saw(server, "/continue"))
 		send_text(fd, "HTTP/1.1 100 Continue\r\nX-Early: 1\r\n\r\n" HELLO);
 	else
-		send_text(fd, "HTTP/1.1 200 OK\r\nX-Odd: a\tb\x01\x7f c \r\nContent-Length: 0\r\n\r\n");
+		send_text(
+		    fd,
+		    "HTTP/1.1 200 OK\r\nX-Odd: a\tb\x01\x7f c \r\nContent-Length: 0\r\n\r\n");
 }
 
 static void
@@ -606,7 +630,8 @@ headers_of_an_answer_have_no_control_characters(void **state)
 	server_stop(server);
 }
 
-/* Stands before the C library's, for libcurl too: a name service that hangs for this one name. */
+/* Stands before the C library's, for libcurl too: a name service that hangs for this one name.
+ */
 int
 getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
             struct addrinfo **out)
@@ -625,7 +650,10 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 static void
 a_name_service_that_hangs_does_not_pass_the_deadline(void **state)
 {
-	static const struct { int connect_ms, left_ms; UpstreamError want; } rows[] = {
+	static const struct {
+		int connect_ms, left_ms;
+		UpstreamError want;
+	} rows[] = {
 		{ 100, 1000, UPSTREAM_REFUSED },
 		{ 1000, 150, UPSTREAM_TIMEOUT },
 	};
@@ -637,7 +665,8 @@ a_name_service_that_hangs_does_not_pass_the_deadline(void **state)
 		bench->call.url = S("http://hangs.test/");
 		bench->call.connect_ms = rows[i].connect_ms;
 		bench->ctx.deadline = deadline_in_ms(rows[i].left_ms);
-		assert_int_equal(upstream_call(&bench->ctx, &bench->call, &bench->answer), rows[i].want);
+		assert_int_equal(upstream_call(&bench->ctx, &bench->call, &bench->answer),
+		                 rows[i].want);
 		assert_true(clock_mono_us() - start_us < 400000);
 		assert_false(bench->answer.sent);
 	}
