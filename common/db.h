@@ -139,7 +139,7 @@ typedef struct DbConstraint {
  */
 typedef struct DbChoice {
 	uint16_t arg, offset;
-	Kind kind;              /* for a fragment: of the Opt member's value, to find its flags */
+	Kind kind;              /* for a fragment: of the Opt's value, to find its flags */
 	uint16_t count;         /* 2 for a fragment, else the number of entries */
 	bool fragment;
 } DbChoice;
