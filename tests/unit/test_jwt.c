@@ -211,6 +211,30 @@ only_a_header_of_alg_kid_and_typ_is_taken(void **state)
 	}
 }
 
+/* The last good header is kept: it must not lend its key to another, nor outlive its key. */
+static void
+headers_of_two_keys_come_in_turn(void **state)
+{
+	static const char secret_header[] =
+	    "{\"alg\":\"HS256\",\"kid\":\"s1\",\"typ\":\"at+jwt\"}";
+	Str first = token_of(bench.key, HEADER, PAYLOAD);
+	Str second = token_of(bench.secret, secret_header, PAYLOAD);
+	Str crossed = token_of(bench.secret, HEADER, PAYLOAD);
+	Key *kept = bench.key;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(code_of(first), -1);
+		assert_int_equal(code_of(crossed), P_token_invalid);
+		assert_int_equal(code_of(second), -1);
+		assert_int_equal(code_of(crossed), P_token_invalid);
+	}
+	assert_int_equal(code_of(first), -1);
+	bench.key = NULL;
+	assert_int_equal(code_of(first), P_token_invalid);
+	bench.key = kept;
+}
+
 /* The public key is no secret: as an HMAC key it must open nothing. */
 static void
 a_public_key_is_never_an_hmac_secret(void **state)
@@ -430,6 +454,7 @@ main(void)
 		cmocka_unit_test(what_is_made_is_read_again),
 		cmocka_unit_test(a_made_token_says_its_type_and_key),
 		cmocka_unit_test(only_a_header_of_alg_kid_and_typ_is_taken),
+		cmocka_unit_test(headers_of_two_keys_come_in_turn),
 		cmocka_unit_test(a_public_key_is_never_an_hmac_secret),
 		cmocka_unit_test(every_claim_must_be_there_and_of_its_type),
 		cmocka_unit_test(a_token_is_good_from_nbf_to_exp_and_five_seconds_around),
