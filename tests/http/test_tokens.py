@@ -344,3 +344,38 @@ def test_the_life_of_a_token_is_a_setting(instance):
     assert claims["exp"] - claims["iat"] == 1
     until(lambda: code(api, user.token) == "token_expired", 9)
     assert user.post("/v1/auth/logout", {}).status == 204
+
+
+def test_secrets_may_come_from_the_configuration(instance):
+    running = instance({"auth.secret": "a" * 32, "auth.hash_cost": 1})
+    api = running.api()
+    running.sql("DELETE FROM secrets")
+    running.reload()
+    assert api.get("/readyz").status == 200
+    first, second = api.as_("user"), api.as_("user")
+    body = {"refresh_token": first.refresh_token}
+    assert api.post("/v1/auth/logout", body).status == 204
+    assert first.get("/v1/me").code == "session_revoked"
+    running.set(auth_secret="b" * 32)
+    answer = api.post("/v1/auth/logout", {"refresh_token": second.refresh_token})
+    assert (answer.status, answer.code) == (401, "refresh_invalid")
+    assert second.get("/v1/me").status == 200
+
+
+def test_without_keys_nobody_is_ready_and_key_new_mends_it(instance):
+    running = instance({"pool.workers": 2, "auth.hash_cost": 1})
+    api = running.api()
+    user = api.as_("user")
+    running.sql("DELETE FROM signing_keys")
+    running.sql("DELETE FROM secrets")
+    running.reload()
+    answer = api.get("/readyz")
+    assert answer.status == 503 and "keys" in answer.json["detail"]
+    assert api.get("/healthz").status == 200
+    body = {"email": user.user["email"], "password": user.user["password"]}
+    answer = api.post("/v1/auth/login", body)
+    assert (answer.status, answer.code) == (503, "unavailable") and answer.headers["Retry-After"]
+    assert user.get("/v1/me").code == "token_invalid"
+    running.ctl("key", "new")
+    until(lambda: all(api.get("/readyz").status == 200 for _ in range(4)), 2)
+    until(lambda: api.post("/v1/auth/login", body).status == 200, 2)
