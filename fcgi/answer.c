@@ -223,14 +223,15 @@ answer_send(Req *rq, const Problem *p)
 		problem_answer(rq, p);
 	else if (not_modified(rq))
 		rq->status = 304;
+	/* Before the answer: whoever has it may ask again before this process runs on. */
+	if (rq->lane_held)
+		board_lane_leave(rq->board, rq->slot);
 	body = rq->status != 204 && rq->status != 304;
 	sent = wire_answer(rq->wire, head_make(rq, body),
 	                   body && !rq->head ? buf_str(&rq->out) : STR_NONE,
 	                   rq->ctx->deadline.at_us > grace.at_us ? rq->ctx->deadline : grace);
 	us = clock_mono_us() - rq->start_us;
 	log_request(rq, p, sent, us);
-	if (rq->lane_held)
-		board_lane_leave(rq->board, rq->slot);
 	board_request_end(rq->board, rq->slot, rq->route == NULL ? -1 : (int)(rq->route - routes),
 	                  rq->status, us);
 }

@@ -70,7 +70,9 @@ typedef struct Worker {
 	Wire *wire;
 	Ctx ctx;
 	uint64_t requests, requests_max;
+	Deadline accepting; /* when told to stop: for those who wait on the socket */
 	WireCounts wire_seen;
+	uint64_t dropped_seen; /* log lines */
 } Worker;
 
 /* Resident memory in bytes; 0 when the kernel does not tell. */
@@ -99,6 +101,8 @@ counts_report(Worker *w)
 	board_count_add(board, COUNT_PEERS_CLOSED, now.closed - seen->closed);
 	board_count_add(board, COUNT_PEERS_EVICTED, now.evicted - seen->evicted);
 	*seen = now;
+	board_count_add(board, COUNT_LOG_DROPPED, log_dropped() - w->dropped_seen);
+	w->dropped_seen = log_dropped();
 }
 
 static void
@@ -120,6 +124,8 @@ request_serve(Worker *w)
 	cost = db_cost(w->ctx.db);
 	board_count_add(rq.board, COUNT_DB_STATEMENTS, cost.statements);
 	board_count_add(rq.board, COUNT_DB_WAIT_US, (uint64_t)cost.wait_us);
+	board_count_add(rq.board, COUNT_DB_CONNECTS, cost.connects);
+	board_count_add(rq.board, COUNT_DB_FAULTS, cost.faults);
 	db_settle(w->ctx.db);
 	arena_reset(w->ctx.arena);
 	counts_report(w);
@@ -141,16 +147,36 @@ is_over(const Worker *w)
 	return false;
 }
 
+/*
+ * Whom to let in. Those who wait on the socket of a pool that ends would be turned away when it
+ * closes, so they are served first; in a reload the new workers do that.
+ */
+static WireDoor
+door(Worker *w, bool over)
+{
+	int64_t ms = conf->pool_drain_ms - conf->pool_request_deadline_ms;
+
+	if (!told_to_stop)
+		return over ? WIRE_SHUT : WIRE_OPEN;
+	if (w->accepting.at_us == 0) /* what is begun later could not be finished */
+		w->accepting = deadline_in_ms(MAX(ms, conf->pool_drain_ms / 2));
+	return w->start->generation != 0 && board_draining(w->start->board) &&
+	               !deadline_passed(w->accepting)
+	           ? WIRE_WAITING
+	           : WIRE_SHUT;
+}
+
 static void
 loop(Worker *w)
 {
 	for (bool over = false;; over = over || is_over(w)) {
-		bool stop = told_to_stop || over;
+		WireDoor now = door(w, over);
 
-		board_state_set(w->start->board, w->start->slot, stop ? WORKER_DRAINING : WORKER_IDLE);
-		if (wire_next(w->wire, stop) == WIRE_REQUEST)
+		board_state_set(w->start->board, w->start->slot,
+		                now == WIRE_OPEN ? WORKER_IDLE : WORKER_DRAINING);
+		if (wire_next(w->wire, now) == WIRE_REQUEST)
 			request_serve(w);
-		else if (stop)
+		else if (now != WIRE_OPEN)
 			return;
 	}
 }
@@ -199,6 +225,7 @@ worker_main(const WorkerStart *start)
 	    .head_ms = (int)conf->pool_head_deadline_ms,
 	    .allow = conf->listen_allow.v,
 	    .n_allow = conf->listen_allow.n,
+	    .board = start->generation == 0 ? NULL : start->board,
 	});
 	w.ctx.db = db_open(&(DbConfig){
 	    .dsn = conf->database_dsn,
