@@ -28,6 +28,9 @@ __all__ = ["Answer", "Api", "Contract", "Postern", "Postgres", "until", "process
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
+SANITIZER = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:")
+
+
 def until(true, seconds=10, what="it"):
     """Call until the result is true, and return that; AssertionError when the time is over."""
     end = time.monotonic() + seconds
@@ -217,7 +220,14 @@ class Postern(Owned):
 
     def close(self):
         self.down()
+        reports = self.sanitizer_reports()
         remove(self.directory)
+        assert not reports, "\n".join(reports)
+
+    def sanitizer_reports(self):
+        """What a build with --enable-sanitize has said of memory; nothing in any other build."""
+        log = (self.state / "log/posternd.log").read_text(errors="replace")
+        return [line for line in log.splitlines() if SANITIZER.search(line)][:20]
 
     def __enter__(self):
         return self
