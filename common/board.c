@@ -273,18 +273,6 @@ board_socket_is(const Board *board, uint64_t device, uint64_t inode)
 }
 
 void
-board_queue_set(Board *board, int length)
-{
-	PUT(board->queue, length);
-}
-
-int
-board_queue(const Board *board)
-{
-	return GET(board->queue);
-}
-
-void
 board_reload_set(Board *board, bool good, const char *words)
 {
 	write_begin(&board->reload_seq);

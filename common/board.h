@@ -73,9 +73,25 @@ bool board_draining(const Board *board);
 void board_socket_set(Board *board, uint64_t device, uint64_t inode);
 bool board_socket_is(const Board *board, uint64_t device, uint64_t inode);
 
-/* Connections that wait to be accepted, as the parent saw it lately; -1: not known. */
-void board_queue_set(Board *board, int length);
-int board_queue(const Board *board);
+/*
+ * Connections that wait to be accepted. The kernel keeps their order and not their age; but who is
+ * accepted as number k waited since before the first moment when no fewer than k had come: accepted
+ * by then, or seen waiting.
+ *
+ * open   the parent, with a socket that is new to the board
+ * set    the parent, now and then. length: who waits, -1: not known; step_us: between two moments
+ *        that are remembered, of which there are 63
+ * close  the parent, when it ends: of those who wait, `length` are still served; -1: all
+ */
+void board_queue_open(Board *board);
+void board_queue_set(Board *board, int length, int64_t now_us, int64_t step_us);
+void board_queue_close(Board *board, int length);
+
+int board_queue(const Board *board);       /* as the parent saw it lately; -1: not known */
+bool board_queue_over(const Board *board); /* closed, and all who are still served are accepted */
+
+/* A worker has accepted one. Returns how long that waited at least, microseconds. */
+int64_t board_accepted(Board *board, int64_t now_us);
 
 /* How a reload ended. words: why it was refused, or what it left as it was; cut at 511 bytes. */
 void board_reload_set(Board *board, bool good, const char *words);

@@ -31,6 +31,7 @@ layout_hash(void)
 		sizeof(struct Board),
 		sizeof(BoardSlot),
 		sizeof(BoardRoute),
+		offsetof(struct Board, accepted),
 		offsetof(struct Board, counts),
 		offsetof(struct Board, lanes),
 		offsetof(struct Board, by_route),
@@ -42,6 +43,7 @@ layout_hash(void)
 		BOARD_COUNTS,
 		LANES,
 		BOARD_LANE_SETS,
+		BOARD_MOMENTS,
 		GATES,
 	};
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);

@@ -1,12 +1,12 @@
 #pragma once
 
-/* How the board lies in memory. For board.c, board_file.c and board_count.c alone. */
+/* How the board lies in memory. For the files common/board*.c alone. */
 
 #include "common/board.h"
 
 #include <stdatomic.h>
 
-enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64, BOARD_LANE_SETS = 4 };
+enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64, BOARD_LANE_SETS = 4, BOARD_MOMENTS = 64 };
 
 /*
  * One worker. Its owner alone writes it, between two steps of seq, so that readers see it as it was
@@ -38,6 +38,12 @@ typedef struct BoardRoute {
 	_Atomic uint64_t sum_us;
 } __attribute__((aligned(64))) BoardRoute;
 
+/* How many connections had come by then, the waiting ones among them. */
+typedef struct BoardMoment {
+	_Atomic int64_t at_us; /* monotonic */
+	_Atomic uint64_t last_number;
+} BoardMoment;
+
 struct Board {
 	uint64_t magic, layout;
 	_Atomic int32_t parent;
@@ -51,6 +57,10 @@ struct Board {
 	_Atomic uint64_t reload_count;
 	_Atomic bool reload_good;
 	_Atomic uint64_t reload_words[BOARD_WORDS_WORDS];
+	_Atomic uint64_t last_number; /* of those that are still accepted */
+	_Atomic uint64_t moments;     /* so many have been, since the queue was empty */
+	BoardMoment moment[BOARD_MOMENTS];
+	_Atomic uint64_t accepted __attribute__((aligned(64)));
 	_Atomic uint64_t counts[BOARD_COUNTS] __attribute__((aligned(64)));
 	BoardPlaces lanes[LANES][BOARD_LANE_SETS], gates[GATES];
 	BoardRoute by_route[BOARD_ROUTES];

@@ -82,7 +82,9 @@ gate_open(Req *rq)
 	rq->request_id = request_id_is_plain(given) ? given : uuid_str(arena, rq->id);
 	rq->ctx->request_id = rq->request_id;
 	rq->ctx->traceparent = trace_continue(arena, req_header(rq, "HTTP_TRACEPARENT"));
-	rq->ctx->deadline = (Deadline){ rq->start_us + conf->pool_request_deadline_ms * 1000 };
+	/* What waited longer than that to be accepted is refused next, and its worker is not late. */
+	rq->ctx->deadline = (Deadline){ MAX(rq->start_us + conf->pool_request_deadline_ms * 1000,
+	                                    clock_mono_us()) };
 	rq->lang = lang_choose(req_header(rq, "HTTP_ACCEPT_LANGUAGE"));
 	rq->method = method_read(wire_param(rq->wire, "REQUEST_METHOD"));
 	rq->head = rq->method == HEAD;

@@ -17,7 +17,11 @@
 #include "fcgi/signals.h"
 #include "fcgi/title.h"
 
-enum { SWEEP_MS = 1000 };
+enum {
+	SWEEP_MS = 1000,
+	QUEUE_MS = 100,
+	MOMENTS = 32, /* of a request's time, when the queue is looked at */
+};
 
 static const size_t reload_ceiling = MIB(1);
 
@@ -33,7 +37,7 @@ typedef struct Parent {
 	bool ready, reload_wanted, stopping;
 	char carried[256]; /* settings that the reload left as they were */
 	int64_t started_us;
-	Deadline sweep, watchdog;
+	Deadline sweep, queue, watchdog;
 	uint64_t dropped; /* log lines counted on the board so far */
 } Parent;
 
@@ -170,11 +174,15 @@ reload_step(Parent *parent)
 static void
 stop_begin(Parent *parent)
 {
+	bool ours = parent->listener.path[0] != '\0';
+
 	parent->stopping = true;
 	log_pool(parent, "stopping");
 	notify_say("STOPPING=1");
 	board_draining_set(parent->board, true);
 	listen_unlink(&parent->listener);
+	/* Nobody finds a path that is gone; on another's socket new ones come for ever. */
+	board_queue_close(parent->board, ours ? -1 : MAX(queue_length(parent->listener.fd), 0));
 }
 
 /* --- the rest of a parent's day */
@@ -217,9 +225,18 @@ sweep_step(Parent *parent)
 	parent->sweep = deadline_in_ms(SWEEP_MS);
 	orphans_end(parent);
 	board_sweep(parent->board);
-	board_queue_set(parent->board, queue_length(parent->listener.fd));
 	board_count_add(parent->board, COUNT_LOG_DROPPED, dropped - parent->dropped);
 	parent->dropped = dropped;
+}
+
+static void
+queue_step(Parent *parent)
+{
+	if (!deadline_passed(parent->queue))
+		return;
+	parent->queue = deadline_in_ms(QUEUE_MS);
+	board_queue_set(parent->board, queue_length(parent->listener.fd), clock_mono_us(),
+	                conf->pool_request_deadline_ms * 1000 / MOMENTS);
 }
 
 static void
@@ -265,6 +282,7 @@ day(Parent *parent)
 			reload_step(parent);
 		}
 		sweep_step(parent);
+		queue_step(parent);
 		watchdog_step(parent);
 		rest(parent);
 	}
@@ -294,6 +312,7 @@ parent_run(const ParentStart *start)
 	pool_target(parent.pool, parent.generation);
 	board_routes_set(start->board, routes_hash());
 	board_draining_set(start->board, false);
+	board_queue_open(start->board);
 	board_generation_set(start->board, parent.generation);
 	board_parent_set(start->board, getpid(), clock_now());
 	title_set("posternd", "posternd: parent");

@@ -28,6 +28,7 @@ struct Peers {
 	WireConfig config;
 	int epoll;
 	bool listening;    /* the listening socket is in the set */
+	bool accepted;     /* by the last accept_one() */
 	int64_t pause_us;  /* no accepting before */
 	int64_t logged_us; /* when a failing accept was last written down */
 	int64_t left_us;   /* when peers_next last returned */
@@ -177,8 +178,10 @@ head_read(Peers *peers, Peer *peer)
 		place_drop(&peers->places, peer);
 		return HEAD_GONE;
 	}
-	if (peer->reader == NULL)
+	if (peer->reader == NULL) {
 		place_begin(&peers->places, peer);
+		peer->first_us -= peer->queued_us;
+	}
 	event = step(peers, peer, &piece);
 	if (event == RECORD_MORE) {
 		place_grow(&peers->places, peer, (size_t)n);
@@ -250,6 +253,7 @@ grace(Peers *peers, Peer *peer)
 	int64_t end_us = peer->since_us + PEERS_GRACE_MS * INT64_C(1000);
 	Head head = head_read(peers, peer);
 
+	peer->queued_us = 0; /* what it says later was not there to wait */
 	while (head == HEAD_WAITS && peers->places.n_heads <= PEERS_GRACE_PLACES) {
 		int64_t left_us = end_us - clock_mono_us();
 		struct pollfd wait = { .fd = peer->fd, .events = POLLIN };
@@ -260,6 +264,22 @@ grace(Peers *peers, Peer *peer)
 		head = head_read(peers, peer);
 	}
 	return head;
+}
+
+/* A place for a connection; another one's when there is none. */
+static Peer *
+place_find(Peers *peers, int fd)
+{
+	Peer *peer = place_take(&peers->places, fd);
+
+	if (peer == NULL) {
+		evict(peers, places_victim(&peers->places));
+		peer = place_take(&peers->places, fd);
+		CHECK(peer != NULL);
+	}
+	if (peers->config.board != NULL)
+		peer->queued_us = board_accepted(peers->config.board, peer->since_us);
+	return peer;
 }
 
 /* Accept one connection, if there is one. */
@@ -273,6 +293,7 @@ accept_one(Peers *peers)
 	Peer *peer;
 	Head head;
 
+	peers->accepted = fd >= 0;
 	if (fd < 0) {
 		accept_failed(peers, errno);
 		return HEAD_GONE;
@@ -282,15 +303,26 @@ accept_one(Peers *peers)
 		close(fd);
 		return HEAD_GONE;
 	}
-	peer = place_take(&peers->places, fd);
-	if (peer == NULL) {
-		evict(peers, places_victim(&peers->places));
-		peer = place_take(&peers->places, fd);
-		CHECK(peer != NULL);
-	}
+	peer = place_find(peers, fd);
 	head = grace(peers, peer);
 	if (head == HEAD_WAITS)
 		watch(peers, peer);
+	return head;
+}
+
+/* Accept those who are still to be served, up to one whose head is whole. */
+static Head
+accept_last(Peers *peers)
+{
+	Head head = HEAD_GONE;
+
+	while (!in_hand(head)) {
+		if (peers->config.board != NULL && board_queue_over(peers->config.board))
+			return HEAD_GONE;
+		head = accept_one(peers);
+		if (!peers->accepted)
+			return HEAD_GONE;
+	}
 	return head;
 }
 
@@ -363,7 +395,7 @@ anyone_left(const Peers *peers, int64_t now_us)
 
 /* Milliseconds until something is to be done without anybody's asking; -1: never. */
 static int
-wait_ms(const Peers *peers, bool stop, int64_t now_us)
+wait_ms(const Peers *peers, bool open, int64_t now_us)
 {
 	const Peer *head = TAILQ_FIRST(&peers->places.heads);
 	const Peer *answered = TAILQ_FIRST(&peers->places.drains);
@@ -373,7 +405,7 @@ wait_ms(const Peers *peers, bool stop, int64_t now_us)
 		at_us = head->since_us + peers->config.head_ms * INT64_C(1000);
 	if (answered != NULL)
 		at_us = MIN(at_us, answered->since_us + PEERS_DRAIN_MS * INT64_C(1000));
-	if (stop)
+	if (!open)
 		at_us = MIN(at_us, now_us + PEERS_STOP_MS * INT64_C(1000));
 	else if (!peers->listening)
 		at_us = MIN(at_us, peers->pause_us);
@@ -443,13 +475,13 @@ come_back(Peers *peers)
  * its own peers first.
  */
 PeersEvent
-peers_next(Peers *peers, bool stop)
+peers_next(Peers *peers, WireDoor door)
 {
+	bool open = door == WIRE_OPEN, signalled = false, fresh = true;
 	Head head = HEAD_GONE;
-	bool signalled = false, fresh = true;
 
 	come_back(peers);
-	if (stop)
+	if (!open)
 		listen_set(peers, false);
 	if (peers->places.n_heads > 0)
 		head = hear(peers, 0, false, &signalled);
@@ -458,18 +490,20 @@ peers_next(Peers *peers, bool stop)
 
 		if (!in_hand(head))
 			head = expire(peers, now_us);
+		if (!in_hand(head) && door == WIRE_WAITING)
+			head = accept_last(peers);
 		if (in_hand(head))
 			break;
-		if (stop ? !anyone_left(peers, now_us)
-		         : signalled || signal_came(peers, now_us))
+		if (open ? signalled || signal_came(peers, now_us)
+		         : !anyone_left(peers, now_us))
 			return PEERS_SIGNAL;
-		if (!stop && now_us >= peers->pause_us)
+		if (open && now_us >= peers->pause_us)
 			listen_set(peers, true);
 		if (fresh && peers->listening)
 			head =
 			    accept_one(peers); /* saves the busy a wait that would not be one */
 		else
-			head = hear(peers, wait_ms(peers, stop, now_us), true, &signalled);
+			head = hear(peers, wait_ms(peers, open, now_us), true, &signalled);
 		fresh = false;
 	}
 	peers->left_us = clock_mono_us();

@@ -46,10 +46,10 @@ void peers_close(Peers *peers);
  * Wait for a peer to have in hand; the one before must be done or forgotten, and its memory is
  * given back here, not there.
  *
- * stop  take no new connection; signals do not end the wait, and PEERS_SIGNAL comes when
- *       neither a head that has begun nor an answer that is not taken is left
+ * door  as for wire_next(); PEERS_SIGNAL comes, unless it is open, when neither a head that has
+ *       begun nor an answer that is not taken is left
  */
-PeersEvent peers_next(Peers *peers, bool stop);
+PeersEvent peers_next(Peers *peers, WireDoor door);
 
 /* --- of the peer in hand */
 int peers_fd(const Peers *peers);

@@ -23,8 +23,9 @@ typedef struct Peer {
 	bool watched;         /* in the epoll set */
 	Arena *arena;         /* NULL until its first byte */
 	RecordReader *reader; /* likewise */
-	int64_t first_us;     /* when its first byte was read */
+	int64_t first_us;     /* when its first byte came */
 	int64_t since_us;     /* when it was accepted, or when the draining began */
+	int64_t queued_us;    /* how long it waited before that, while that matters */
 	size_t bytes;         /* taken of its head, or drained */
 	TAILQ_ENTRY(Peer) next;
 } Peer;

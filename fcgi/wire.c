@@ -159,12 +159,12 @@ refuse(Wire *wire)
 }
 
 WireEvent
-wire_next(Wire *wire, bool stop)
+wire_next(Wire *wire, WireDoor door)
 {
 	for (;;) {
 		library_free(wire);
 		wire->reader = NULL;
-		switch (peers_next(wire->peers, stop)) {
+		switch (peers_next(wire->peers, door)) {
 		case PEERS_READY:
 			library_feed(wire);
 			return WIRE_REQUEST;

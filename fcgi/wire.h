@@ -9,6 +9,7 @@
  * its head is whole. Malformed heads are answered or closed in here, and logged.
  */
 
+#include "common/board.h"
 #include "common/problem.h"
 
 typedef struct Wire Wire;
@@ -19,7 +20,15 @@ typedef struct WireConfig {
 	int head_ms;              /* deadline of the head */
 	const char *const *allow; /* addresses or networks, NULL at the end; not copied */
 	size_t n_allow;
+	Board *board; /* numbers what is accepted; NULL: the socket is not the board's */
 } WireConfig;
+
+/* Who is still let in. */
+typedef enum WireDoor {
+	WIRE_OPEN,
+	WIRE_WAITING, /* those who wait on the socket, until it is empty or board_queue_over() */
+	WIRE_SHUT,
+} WireDoor;
 
 typedef enum WireEvent {
 	WIRE_REQUEST, /* a head is complete */
@@ -45,16 +54,16 @@ void wire_close(Wire *wire);
  * Wait for the next request. The process's signals, which are blocked elsewhere, are open only
  * in here.
  *
- * stop  take no new connection, and let no signal end the wait: WIRE_SIGNAL comes at once when
- *       none of those already accepted has begun a head or still sends what was answered early.
- *       A silent one has 50 ms from its connect to begin.
+ * door  unless it is open, no signal ends the wait: WIRE_SIGNAL comes at once when nobody is left
+ *       to let in, and none of those accepted has begun a head or still sends what was answered
+ *       early. A silent one has 50 ms from its connect to begin.
  */
-WireEvent wire_next(Wire *wire, bool stop);
+WireEvent wire_next(Wire *wire, WireDoor door);
 
 /*
  * Of the present request, until the next wire_next, also after its answer. wire_param: STR_NONE
  * when it is absent; the first, when a header is repeated. first_byte_us: when its first byte
- * was read, monotonic.
+ * came, monotonic; what is known of its wait to be accepted is counted in.
  */
 Str wire_param(const Wire *wire, const char *name);
 bool wire_pair(const Wire *wire, size_t i, Str *name, Str *value);

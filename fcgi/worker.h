@@ -17,7 +17,7 @@ typedef struct WorkerStart {
 	int slot;      /* on the board, WORKER_STARTING */
 	int listen_fd; /* listening, non-blocking, close-on-exec */
 	bool tcp;      /* peers are checked against listen.allow */
-	uint32_t generation; /* rises with each reload */
+	uint32_t generation; /* rises with each reload; 0: of no pool */
 } WorkerStart;
 
 /*

@@ -128,7 +128,7 @@ work(const WireConfig *config)
 
 	CHECK(wire != NULL);
 	for (;;) {
-		if (wire_next(wire, stopping) == WIRE_REQUEST)
+		if (wire_next(wire, stopping ? WIRE_SHUT : WIRE_OPEN) == WIRE_REQUEST)
 			serve(wire, arena);
 		else if (stopping)
 			break;

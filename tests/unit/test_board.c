@@ -394,6 +394,81 @@ killed_at_any_instruction_nothing_stays_taken(void **state)
 	board_close(board);
 }
 
+/* --- the queue of the listening socket */
+
+/* What the parent sees at moments of 100 ms, and what is then known of those who are accepted.
+ */
+static void
+who_waited_is_known_by_his_number(void **state)
+{
+	static const struct {
+		int seen;      /* waiting, at the moment; -2: the parent did not look */
+		int accept;    /* so many come in, 50 ms after it */
+		int waited_ms; /* the last of them at least */
+	} rows[] = {
+		{ -2, 3, 0 },  /* nobody has ever looked */
+		{ 0, 2, 0 },   /* these came later */
+		{ 2, 1, 50 },  /* one of the two that were seen */
+		{ 2, 1, 150 }, /* the other */
+		{ 4, 3, 50 },  /* who was there before, and two of the newer ones */
+		{ 1, 2, 0 },   /* the one, and one that nobody saw */
+		{ 0, 1, 0 },   /* an empty queue is the end of every wait */
+		{ -1, 5, 0 },  /* the kernel does not tell */
+	};
+	Board *board = opened();
+	int64_t now_us = 1000000;
+
+	(void)state;
+	board_queue_open(board);
+	for (size_t i = 0; i < COUNT(rows); i++, now_us += 100000) {
+		int64_t waited_us = -1;
+
+		if (rows[i].seen != -2)
+			board_queue_set(board, rows[i].seen, now_us, 100000);
+		for (int n = 0; n < rows[i].accept; n++)
+			waited_us = board_accepted(board, now_us + 50000);
+		assert_int_equal(waited_us, rows[i].waited_ms * 1000);
+	}
+	board_close(board);
+}
+
+static void
+a_long_wait_is_known_as_far_as_moments_reach(void **state)
+{
+	Board *board = opened();
+
+	(void)state;
+	board_queue_open(board);
+	for (int ms = 0; ms < 10000; ms += 10)
+		board_queue_set(board, 7, ms * 1000, 100000);
+	assert_int_equal(board_accepted(board, 10000000), 10000000 - 3700000);
+	board_queue_open(board); /* another socket: nobody waits there yet */
+	assert_int_equal(board_accepted(board, 10000000), 0);
+	assert_int_equal(board_queue(board), -1);
+	board_close(board);
+}
+
+static void
+a_closed_queue_is_over_when_those_who_waited_are_accepted(void **state)
+{
+	Board *board = opened();
+
+	(void)state;
+	board_queue_open(board);
+	assert_false(board_queue_over(board));
+	board_queue_close(board, 2);
+	assert_false(board_queue_over(board));
+	board_accepted(board, 0);
+	assert_false(board_queue_over(board));
+	board_accepted(board, 0);
+	assert_true(board_queue_over(board));
+	board_queue_close(board, 0);
+	assert_true(board_queue_over(board));
+	board_queue_close(board, -1);
+	assert_false(board_queue_over(board));
+	board_close(board);
+}
+
 #define BOARD_TEST(name) cmocka_unit_test_setup_teardown(name, dir_make, dir_remove)
 
 int
@@ -412,6 +487,9 @@ main(void)
 		BOARD_TEST(slots_of_the_dead_are_cleared_when_the_board_is_opened),
 		BOARD_TEST(a_dead_parent_is_none),
 		BOARD_TEST(how_a_reload_ended_can_be_read),
+		BOARD_TEST(who_waited_is_known_by_his_number),
+		BOARD_TEST(a_long_wait_is_known_as_far_as_moments_reach),
+		BOARD_TEST(a_closed_queue_is_over_when_those_who_waited_are_accepted),
 		BOARD_TEST(killed_at_any_instruction_nothing_stays_taken),
 	};
 

@@ -211,7 +211,7 @@ a_request_is_handed_out_and_answered(void **state)
 
 	(void)state;
 	say(fd, request(S("/a?b"), "5", S("world")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/a?b")));
 	assert_true(str_eq(wire_param(wire, "HTTP_A"), S("1")));
 	assert_null(wire_param(wire, "HTTP_B").p);
@@ -240,7 +240,7 @@ heads_of_all_sizes_leave_nothing_behind(void **state)
 		int fd = client(0);
 
 		say(fd, request((Str){ uri, size }, NULL, S("")));
-		assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+		assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 		assert_int_equal(wire_param(wire, "REQUEST_URI").n, size);
 		assert_true(answer_ok());
 		assert_true(holds(hear(fd), "hello"));
@@ -258,7 +258,7 @@ a_malformed_head_is_answered_and_the_next_is_served(void **state)
 	(void)state;
 	say(bad, request(S(""), NULL, S("a body nobody wants")));
 	say(good, request(S("/good"), NULL, S("")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/good")));
 	heard = hear(bad);
 	assert_true(holds(heard, "Status: 400\r\nContent-Type: application/problem+json\r\n"));
@@ -282,7 +282,7 @@ a_head_that_is_too_large_is_answered_431(void **state)
 	say(bad, buf_str(&head));
 	say(bad, buf_str(&more));
 	signal_in_ms(100);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_true(holds(hear(bad), "Status: 431\r\n"));
 }
 
@@ -317,7 +317,7 @@ a_body_is_what_was_declared_or_refused(void **state)
 		Str body;
 
 		say(fd, request(S("/"), rows[i].length, rows[i].body));
-		assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+		assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 		p = wire_body(wire, &ctx, rows[i].max, &body);
 		assert_int_equal(p == NULL ? -1 : (int)p->code, rows[i].problem);
 		if (p == NULL)
@@ -339,7 +339,7 @@ a_body_that_does_not_come_ends_at_the_deadline(void **state)
 
 	(void)state;
 	say(client(0), buf_str(&head));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	ctx.deadline = deadline_in_ms(50);
 	start_us = clock_mono_us();
 	p = wire_body(wire, &ctx, 100, &body);
@@ -368,7 +368,7 @@ a_peer_that_goes_or_errs_in_the_body_is_a_bad_request(void **state)
 		buf_put(&head, rows[i]);
 		say(fd, buf_str(&head));
 		shutdown(fd, SHUT_WR);
-		assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+		assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 		p = wire_body(wire, &ctx, 100, &body);
 		assert_true(p != NULL && p->code == P_bad_request);
 		wire_answer(wire, S("Status: 400\r\n\r\n"), S(""), ctx.deadline);
@@ -386,7 +386,7 @@ an_answer_nobody_takes_ends_at_the_deadline(void **state)
 
 	(void)state;
 	say(client(0), request(S("/"), NULL, S("")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	start_us = clock_mono_us();
 	assert_false(wire_answer(wire, S("Status: 200\r\n\r\n"),
 	                         (Str){ arena_new(arena, char, n), n }, deadline_in_ms(100)));
@@ -404,7 +404,7 @@ an_answer_taken_in_sips_ends_at_the_deadline(void **state)
 
 	(void)state;
 	say(fd, request(S("/"), NULL, S("")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	child = fork();
 	if (child == 0) {
 		char sip[8192];
@@ -426,7 +426,7 @@ an_answer_to_one_who_left_is_known(void **state)
 {
 	(void)state;
 	say(client(0), request(S("/"), NULL, S("")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	closep(&clients[0]);
 	assert_false(answer_ok());
 }
@@ -461,10 +461,10 @@ an_early_answer_reaches_one_who_is_still_sending(void **state)
 	(void)state;
 	if (child == 0)
 		_exit(stubborn_client(bytes));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(answer_ok());
 	signal_in_ms(500);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 }
@@ -477,7 +477,7 @@ a_connection_can_go_to_another_process(void **state)
 
 	(void)state;
 	say(fd, request(S("/"), NULL, S("")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	other = dup(wire_descriptor(wire, &id));
 	assert_int_equal(id, 1);
 	wire_forget(wire);
@@ -485,7 +485,7 @@ a_connection_can_go_to_another_process(void **state)
 	close(other);
 	assert_true(str_eq(hear(fd), S("from the other")));
 	say(client(1), request(S("/next"), NULL, S("")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(answer_ok());
 }
 
@@ -501,7 +501,7 @@ a_crowd_of_silent_peers_delays_nobody(void **state)
 		client(i);
 	say(client(CLIENTS - 1), request(S("/"), NULL, S("")));
 	start_us = clock_mono_us();
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(clock_mono_us() - start_us < 150000);
 	assert_true(answer_ok());
 	assert_int_equal(wire_waiting(wire), CLIENTS - 1);
@@ -516,15 +516,15 @@ a_head_that_comes_slowly_is_served_before_newer_ones(void **state)
 	(void)state;
 	say(slow, str_sub(bytes, 0, 30));
 	say(client(1), request(S("/first"), NULL, S("")));
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/first")));
 	say(slow, str_sub(bytes, 30, bytes.n));
 	say(client(2), request(S("/second"), NULL, S("")));
 	assert_true(answer_ok());
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/slow")));
 	assert_true(answer_ok());
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/second")));
 	assert_true(answer_ok());
 }
@@ -538,10 +538,10 @@ a_head_has_its_deadline(void **state)
 	(void)state;
 	say(half, str_sub(buf_str(&head), 0, head.n - 1));
 	signal_in_ms(HEAD_MS / 2);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_false(is_closed(half));
 	signal_in_ms(HEAD_MS);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_true(is_closed(silent));
 	assert_true(is_closed(half));
 	assert_int_equal(wire_counts(wire).timed_out, 2);
@@ -556,7 +556,7 @@ one_who_goes_in_his_head_is_counted(void **state)
 	say(client(1), S("\1\1\0\1"));
 	closep(&clients[1]);
 	signal_in_ms(50);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_int_equal(wire_counts(wire).closed, 1);
 	assert_int_equal(wire_waiting(wire), 0);
 }
@@ -579,7 +579,7 @@ a_full_set_loses_its_oldest_silent_peer(void **state)
 	for (size_t i = 1; i < 23; i++)
 		client(i);
 	signal_in_ms(200);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_int_equal(wire_waiting(wire), 20);
 	assert_int_equal(wire_counts(wire).evicted, 3);
 	assert_false(is_closed(clients[0]));
@@ -602,9 +602,9 @@ a_lack_of_descriptors_is_waited_for(void **state)
 	few = (struct rlimit){ (rlim_t)fd + 1, limit.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	signal_in_ms(120);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(answer_ok());
 }
 
@@ -622,9 +622,9 @@ signals_are_open_only_while_waiting(void **state)
 	raise(SIGALRM);
 	say(client(0), request(S("/"), NULL, S(""))); /* work does not keep it out */
 	assert_int_equal(signals, 0);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	assert_int_equal(signals, 1);
-	assert_int_equal(wire_next(wire, false), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(answer_ok());
 	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
 }
@@ -663,7 +663,7 @@ stopping_takes_nobody_new_and_leaves_nobody_alone(void **state)
 	client(1); /* silent */
 	say(begun, str_sub(buf_str(&head), 0, 30));
 	signal_in_ms(20);
-	assert_int_equal(wire_next(wire, false), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
 	say(client(2), request(S("/new"), NULL, S("")));
 	child = fork();
 	if (child == 0) {
@@ -671,15 +671,102 @@ stopping_takes_nobody_new_and_leaves_nobody_alone(void **state)
 		say(begun, str_sub(buf_str(&head), 30, head.n));
 		_exit(0);
 	}
-	assert_int_equal(wire_next(wire, true), WIRE_REQUEST);
+	assert_int_equal(wire_next(wire, WIRE_SHUT), WIRE_REQUEST);
 	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/begun")));
 	waitpid(child, NULL, 0);
 	say(begun, S("\1\5\0\1\0\0\0\0"));
 	assert_true(answer_ok());
 	start_us = clock_mono_us();
-	assert_int_equal(wire_next(wire, true), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_SHUT), WIRE_SIGNAL);
 	assert_true(clock_mono_us() - start_us < 50000);
 	assert_int_equal(poll(&(struct pollfd){ .fd = listener, .events = POLLIN }, 1, 0), 1);
+}
+
+static void
+who_waits_on_the_socket_is_served_before_the_end(void **state)
+{
+	(void)state;
+	say(client(0), request(S("/0"), NULL, S("")));
+	client(1); /* silent */
+	say(client(2), request(S("/2"), NULL, S("")));
+	assert_int_equal(wire_next(wire, WIRE_WAITING), WIRE_REQUEST);
+	assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/0")));
+	say(client(3), request(S("/3"), NULL, S("")));
+	assert_true(answer_ok());
+	for (int i = 2; i <= 3; i++) {
+		assert_int_equal(wire_next(wire, WIRE_WAITING), WIRE_REQUEST);
+		assert_true(answer_ok());
+		assert_true(holds(hear(clients[i]), "hello"));
+	}
+	assert_int_equal(wire_next(wire, WIRE_WAITING), WIRE_SIGNAL);
+}
+
+/* A board of its own for the wire, whose file the caller removes with board_drop(). */
+static Board *
+board_take(void)
+{
+	Board *board = board_open(directory);
+
+	assert_non_null(board);
+	board_queue_open(board);
+	wire_close(wire);
+	wire = wire_open(
+	    &(WireConfig){ .listen_fd = listener, .head_ms = HEAD_MS, .board = board });
+	assert_non_null(wire);
+	return board;
+}
+
+static void
+board_drop(Board *board)
+{
+	char path[64];
+
+	board_close(board);
+	snprintf(path, sizeof path, "%s/board", directory);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
+who_comes_after_the_queue_was_closed_is_left_to_others(void **state)
+{
+	Board *board = board_take();
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		say(client(i), request(S("/"), NULL, S("")));
+	board_queue_close(board, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(wire_next(wire, WIRE_WAITING), WIRE_REQUEST);
+		assert_true(answer_ok());
+		assert_true(holds(hear(clients[i]), "hello"));
+	}
+	assert_int_equal(wire_next(wire, WIRE_WAITING), WIRE_SIGNAL);
+	assert_int_equal(poll(&(struct pollfd){ .fd = listener, .events = POLLIN }, 1, 0), 1);
+	board_drop(board);
+}
+
+static void
+the_wait_to_be_accepted_is_counted_in(void **state)
+{
+	Board *board = board_take();
+	int64_t seen_us = clock_mono_us() - 700000;
+
+	(void)state;
+	say(client(0), request(S("/0"), NULL, S("")));
+	client(1); /* silent, and later not */
+	say(client(2), request(S("/2"), NULL, S("")));
+	board_queue_set(board, 2, seen_us, 100000);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+	assert_in_range(wire_first_byte_us(wire) - seen_us, 0, 350000);
+	assert_true(answer_ok());
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+	assert_true(wire_first_byte_us(wire) > seen_us + 700000);
+	assert_true(answer_ok());
+	say(clients[1], request(S("/1"), NULL, S("")));
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+	assert_true(wire_first_byte_us(wire) > seen_us + 700000);
+	assert_true(answer_ok());
+	board_drop(board);
 }
 
 #define WIRE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -709,6 +796,9 @@ main(void)
 		WIRE_TEST(signals_are_open_only_while_waiting),
 		WIRE_TEST(the_library_takes_no_signal),
 		WIRE_TEST(stopping_takes_nobody_new_and_leaves_nobody_alone),
+		WIRE_TEST(who_waits_on_the_socket_is_served_before_the_end),
+		WIRE_TEST(who_comes_after_the_queue_was_closed_is_left_to_others),
+		WIRE_TEST(the_wait_to_be_accepted_is_counted_in),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
