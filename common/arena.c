@@ -28,11 +28,11 @@ typedef struct Vec {
 
 struct Arena {
 	size_t ceiling, taken;
-	Vec blocks;        /* of Block; kept over a reset */
+	Vec blocks;         /* of Block; kept over a reset */
 	size_t block, used; /* where the next small piece goes */
-	Vec large;         /* of Block; freed at a reset */
-	Vec owned;         /* of Owned */
-	Vec secrets;       /* of Block, inside the others */
+	Vec large;          /* of Block; freed at a reset */
+	Vec owned;          /* of Owned */
+	Vec secrets;        /* of Block, inside the others */
 };
 
 static void *

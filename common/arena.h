@@ -28,7 +28,8 @@ void arena_closep(Arena **arena);
 void arena_reset(Arena *arena);
 
 /* n things of a type, zeroed. */
-#define arena_new(arena, Type, n) ((Type *)arena_take((arena), (n), sizeof(Type), _Alignof(Type)))
+#define arena_new(arena, Type, n)                                                              \
+	((Type *)arena_take((arena), (n), sizeof(Type), _Alignof(Type)))
 
 /* n * size bytes at a multiple of align (a power of two), zeroed. */
 void *arena_take(Arena *arena, size_t n, size_t size, size_t align)

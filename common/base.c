@@ -10,7 +10,8 @@ void
 check_failed(const char *condition, const char *file, int line)
 {
 	char text[512];
-	int n = snprintf(text, sizeof text, "check failed: %s at %s:%d\n", condition, file, line);
+	int n =
+	    snprintf(text, sizeof text, "check failed: %s at %s:%d\n", condition, file, line);
 
 	if (n > 0 && write(STDERR_FILENO, text, MIN((size_t)n, sizeof text - 1)) < 0)
 		abort();

@@ -22,8 +22,7 @@
 #define PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define CLEANUP(done) __attribute__((cleanup(done)))
 
-#define CHECK(condition)                                                                       \
-	((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 
 /* Write where and what to standard error, then abort. */
 void check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));

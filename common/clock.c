@@ -59,17 +59,19 @@ typedef struct Date {
 	int64_t year, month, day;
 } Date;
 
-/* Days since 1970-01-01, and back. Source: H. Hinnant, chrono-compatible low-level date algorithms. */
+/* Days since 1970-01-01, and back. Source: H. Hinnant, chrono-compatible low-level date
+ * algorithms. */
 static int64_t
 days_of(Date date)
 {
 	int64_t year = date.year - (date.month <= 2);
 	int64_t era = (year >= 0 ? year : year - 399) / 400;
 	int64_t year_of_era = year - era * 400;
-	int64_t day_of_year = (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
+	int64_t day_of_year =
+	    (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
 
-	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-	       719468;
+	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
+	       day_of_year - 719468;
 }
 
 static Date
@@ -80,7 +82,8 @@ date_of(int64_t days)
 	int64_t day_of_era = shifted - era * 146097;
 	int64_t year_of_era =
 	    (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	int64_t day_of_year =
+	    day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t month = (5 * day_of_year + 2) / 153;
 	Date date = { .day = day_of_year - (153 * month + 2) / 5 + 1,
 		      .month = month < 10 ? month + 3 : month - 9 };
@@ -92,9 +95,10 @@ date_of(int64_t days)
 static char *
 put_pair(char *p, uint32_t number)
 {
-	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-	                            "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-	                            "8081828384858687888990919293949596979899";
+	static const char pairs[] =
+	    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	    "8081828384858687888990919293949596979899";
 
 	memcpy(p, pairs + 2 * number, 2);
 	return p + 2;
@@ -195,8 +199,9 @@ take_offset(Str *s, int64_t *seconds)
 	*seconds = 0;
 	if (take_one_of(s, "Zz", &c))
 		return true;
-	if (!take_one_of(s, "+-", &sign) || !take_digits(s, 2, &hours) || !take_one_of(s, ":", &c) ||
-	    !take_digits(s, 2, &minutes) || hours > 23 || minutes > 59)
+	if (!take_one_of(s, "+-", &sign) || !take_digits(s, 2, &hours) ||
+	    !take_one_of(s, ":", &c) || !take_digits(s, 2, &minutes) || hours > 23 ||
+	    minutes > 59)
 		return false;
 	*seconds = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
 	return true;
@@ -229,7 +234,9 @@ instant_read(Str s, Instant *out)
 		return false;
 	if (!date_exists(date) || hour > 23 || minute > 59 || second > 60)
 		return false;
-	us = (days_of(date) * DAY_S + hour * 3600 + minute * 60 + second - offset_s) * SECOND_US + micros;
+	us = (days_of(date) * DAY_S + hour * 3600 + minute * 60 + second - offset_s) *
+	         SECOND_US +
+	     micros;
 	if (us < INSTANT_MIN_US || us > INSTANT_MAX_US)
 		return false;
 	out->us = us;

@@ -3,8 +3,8 @@
 /*
  * Time: monotonic for what is waited for, wall clock for what is written down.
  *
- * A Deadline is an instant of the monotonic clock, never a number of milliseconds. An Instant is
- * microseconds since 1970-01-01T00:00:00Z, in the years 0001 to 9999, without leap seconds.
+ * A Deadline is an instant of the monotonic clock, never a number of milliseconds. An Instant
+ * is microseconds since 1970-01-01T00:00:00Z, in the years 0001 to 9999, without leap seconds.
  */
 
 #include "common/str.h"
@@ -36,5 +36,6 @@ bool deadline_passed(Deadline deadline);
 Str instant_text(Arena *arena, Instant instant);
 void instant_put(Buf *buf, Instant instant);
 
-/* Any RFC 3339 date-time; digits beyond microseconds are cut off. A leap second reads as the next. */
+/* Any RFC 3339 date-time; digits beyond microseconds are cut off. A leap second reads as the
+ * next. */
 bool instant_read(Str text, Instant *out) MUST_USE;

@@ -18,7 +18,7 @@ int hex_digit(char c);
 Str percent(Arena *arena, Str s);
 
 /*
- * Percent-decoding of a query component (a '+' is a space). False when a '%' is not followed by two
- * hex digits.
+ * Percent-decoding of a query component (a '+' is a space). False when a '%' is not followed by
+ * two hex digits.
  */
 bool percent_read(Arena *arena, Str s, Str *out) MUST_USE;

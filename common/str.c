@@ -42,7 +42,8 @@ str_starts(Str s, Str head)
 bool
 str_ends(Str s, Str tail)
 {
-	return s.n >= tail.n && (tail.n == 0 || memcmp(s.p + s.n - tail.n, tail.p, tail.n) == 0);
+	return s.n >= tail.n &&
+	       (tail.n == 0 || memcmp(s.p + s.n - tail.n, tail.p, tail.n) == 0);
 }
 
 size_t
@@ -108,8 +109,7 @@ str_text(Arena *arena, Str s)
 	return text;
 }
 
-static void PRINTF(2, 0)
-buf_vprint(Buf *buf, const char *format, va_list args)
+static void PRINTF(2, 0) buf_vprint(Buf *buf, const char *format, va_list args)
 {
 	va_list again;
 	int n;
@@ -154,7 +154,8 @@ str_u64(Str s, uint64_t *out)
 	if (s.n == 0)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9' || __builtin_mul_overflow(number, 10, &number) ||
+		if (s.p[i] < '0' || s.p[i] > '9' ||
+		    __builtin_mul_overflow(number, 10, &number) ||
 		    __builtin_add_overflow(number, (uint64_t)(s.p[i] - '0'), &number))
 			return false;
 	}
@@ -168,7 +169,8 @@ str_i64(Str s, int64_t *out)
 	bool minus = s.n > 0 && s.p[0] == '-';
 	uint64_t size;
 
-	if (!str_u64(minus ? str_sub(s, 1, s.n) : s, &size) || size > (uint64_t)INT64_MAX + minus)
+	if (!str_u64(minus ? str_sub(s, 1, s.n) : s, &size) ||
+	    size > (uint64_t)INT64_MAX + minus)
 		return false;
 	*out = minus ? (int64_t)(0 - size) : (int64_t)size;
 	return true;

@@ -35,7 +35,8 @@ void
 uuid_put(Buf *buf, Uuid id)
 {
 	static const char digits[] = "0123456789abcdef";
-	static const uint8_t places[16] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34 };
+	static const uint8_t places[16] = { 0,  2,  4,  6,  9,  11, 14, 16,
+		                            19, 21, 24, 26, 28, 30, 32, 34 };
 	char *p = buf_room(buf, UUID_TEXT_BYTES);
 
 	for (int i = 0; i < 16; i++) {

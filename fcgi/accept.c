@@ -29,7 +29,8 @@ quality_of(Str range)
 		if (part.n < 3 || (part.p[0] | 32) != 'q' || part.p[1] != '=')
 			continue;
 		quality = part.p[2] == '1' ? 1000 : 0;
-		for (size_t i = 4, scale = 100; i < part.n && i < 7 && quality < 1000; i++, scale /= 10)
+		for (size_t i = 4, scale = 100; i < part.n && i < 7 && quality < 1000;
+		     i++, scale /= 10)
 			if (part.p[i] >= '0' && part.p[i] <= '9')
 				quality += (part.p[i] - '0') * (int)scale;
 	}
@@ -47,7 +48,8 @@ fit_of(Str range, Str type)
 	if (str_eq(name, S("*/*")))
 		return 1;
 	return str_ends(name, S("/*")) &&
-	               str_eq_nocase(str_sub(name, 0, name.n - 1), str_sub(type, 0, str_find(type, '/') + 1))
+	               str_eq_nocase(str_sub(name, 0, name.n - 1),
+	                             str_sub(type, 0, str_find(type, '/') + 1))
 	           ? 2
 	           : 0;
 }

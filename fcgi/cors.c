@@ -52,6 +52,8 @@ cors_preflight(Req *rq)
 		return;
 	answer_header(rq, "Access-Control-Allow-Methods", joined(arena, conf->cors_methods));
 	answer_header(rq, "Access-Control-Allow-Headers", joined(arena, conf->cors_headers));
-	answer_header(rq, "Access-Control-Max-Age", str_print(arena, "%lld", (long long)conf->cors_max_age_s));
-	answer_header(rq, "Vary", S("Access-Control-Request-Method, Access-Control-Request-Headers"));
+	answer_header(rq, "Access-Control-Max-Age",
+	              str_print(arena, "%lld", (long long)conf->cors_max_age_s));
+	answer_header(rq, "Vary",
+	              S("Access-Control-Request-Method, Access-Control-Request-Headers"));
 }

@@ -22,9 +22,9 @@ routes_json(Buf *out)
 	for (size_t i = 0; i < route_count; i++) {
 		const Route *route = &routes[i];
 
-		buf_print(out, "%s{\"method\":\"%.*s\",\"path\":\"%s%s\",\"who\":\"%s\",", i == 0 ? "[" : ",",
-		          STR_ARG(methods_text(out->arena, route->method)), conf->http_base_path,
-		          route->path, who_text(route->who));
+		buf_print(out, "%s{\"method\":\"%.*s\",\"path\":\"%s%s\",\"who\":\"%s\",",
+		          i == 0 ? "[" : ",", STR_ARG(methods_text(out->arena, route->method)),
+		          conf->http_base_path, route->path, who_text(route->who));
 		buf_print(out, "\"lane\":\"%s\",\"status\":%d,\"id\":\"%s\",\"about\":",
 		          lane_names[route->lane], route->status, route->id);
 		json_put_str(out, str_of(route->about));
@@ -40,8 +40,9 @@ routes_text(Buf *out)
 		const Route *route = &routes[i];
 
 		buf_print(out, "%-7.*s %s%-28s %-15s %s\n",
-		          STR_ARG(methods_text(out->arena, route->method)), conf->http_base_path,
-		          route->path, who_text(route->who), route->about);
+		          STR_ARG(methods_text(out->arena, route->method)),
+		          conf->http_base_path, route->path, who_text(route->who),
+		          route->about);
 	}
 }
 

@@ -40,7 +40,8 @@ cursor_read(Req *rq, Str binding, Str cursor, Str *place)
 	size_t n;
 	Str theirs, found;
 
-	if (cursor.n > CURSOR_MAX || !base64url_read(rq->ctx->arena, cursor, &bytes, &n) || n < MAC_BYTES)
+	if (cursor.n > CURSOR_MAX || !base64url_read(rq->ctx->arena, cursor, &bytes, &n) ||
+	    n < MAC_BYTES)
 		return problem(P_invalid_cursor);
 	theirs = (Str){ (const char *)bytes, MAC_BYTES };
 	found = (Str){ (const char *)bytes + MAC_BYTES, n - MAC_BYTES };

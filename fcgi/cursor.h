@@ -3,8 +3,8 @@
 /*
  * Cursors: where the next page begins, signed, and bound to the list they were made for.
  *
- * binding is the list's canonical query (sort and filters, without cursor and limit); a cursor made
- * under another one is invalid_cursor, as is one that we did not make.
+ * binding is the list's canonical query (sort and filters, without cursor and limit); a cursor
+ * made under another one is invalid_cursor, as is one that we did not make.
  */
 
 #include "fcgi/req.h"

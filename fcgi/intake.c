@@ -25,7 +25,8 @@ static bool
 path_is_wrong(const Model *model, const FieldErrors *errors)
 {
 	for (size_t i = 0; i < errors->n; i++) {
-		const Field *field = model_field(model, str_sub(errors->v[i].pointer, 1, SIZE_MAX));
+		const Field *field =
+		    model_field(model, str_sub(errors->v[i].pointer, 1, SIZE_MAX));
 
 		if (field != NULL && field->from == FROM_PATH)
 			return true;
@@ -55,7 +56,8 @@ static bool
 has_body_fields(const Model *model, bool required)
 {
 	for (size_t i = 0; i < model->n; i++)
-		if (model->fields[i].from == FROM_BODY && (model->fields[i].required || !required))
+		if (model->fields[i].from == FROM_BODY &&
+		    (model->fields[i].required || !required))
 			return true;
 	return false;
 }
@@ -71,7 +73,9 @@ body_intake(Req *rq)
 	if (rq->route->reads != NULL)
 		return NULL;
 	if (!has_body_fields(takes, false))
-		return rq->body.n == 0 ? NULL : problem_inside(rq->ctx, P_bad_request, "a body, where none is taken");
+		return rq->body.n == 0 ? NULL
+		                       : problem_inside(rq->ctx, P_bad_request,
+		                                        "a body, where none is taken");
 	if (rq->body.n == 0 && !has_body_fields(takes, true)) {
 		model_start(takes, true, rq->in);
 		return NULL;

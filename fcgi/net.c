@@ -30,7 +30,8 @@ address_read(Str text, Address *out)
 
 	if (text.n > 0 && text.p[0] == '[')
 		return address_parse(str_sub(text, 1, str_find(text, ']')), out);
-	if (colon < text.n && str_find(str_sub(text, colon + 1, text.n), ':') == text.n - colon - 1)
+	if (colon < text.n &&
+	    str_find(str_sub(text, colon + 1, text.n), ':') == text.n - colon - 1)
 		text = str_sub(text, 0, colon);
 	return address_parse(text, out);
 }
@@ -41,8 +42,8 @@ address_text(Arena *arena, Address address)
 	char text[INET6_ADDRSTRLEN];
 	bool v4 = memcmp(address.b, mapped, sizeof mapped) == 0;
 
-	CHECK(inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address.b + sizeof mapped : address.b, text,
-	                sizeof text) != NULL);
+	CHECK(inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address.b + sizeof mapped : address.b,
+	                text, sizeof text) != NULL);
 	return str_keep(arena, str_of(text));
 }
 

@@ -17,7 +17,8 @@ bool address_read(Str text, Address *out) MUST_USE;
 /* Without brackets, port or ::ffff:. */
 Str address_text(Arena *arena, Address address);
 
-/* Is it in one of these networks ("10.0.0.0/8", "::1", …)? A text that is no network fits nothing. */
+/* Is it in one of these networks ("10.0.0.0/8", "::1", …)? A text that is no network fits
+ * nothing. */
 bool address_in(Address address, SettingList networks);
 
 /*

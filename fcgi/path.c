@@ -11,10 +11,12 @@ uri_path(Str uri)
 	static const Str schemes[] = { { "http://", 7 }, { "https://", 8 } };
 
 	for (size_t i = 0; i < COUNT(schemes); i++) {
-		if (uri.n >= schemes[i].n && str_eq_nocase(str_sub(uri, 0, schemes[i].n), schemes[i])) {
+		if (uri.n >= schemes[i].n &&
+		    str_eq_nocase(str_sub(uri, 0, schemes[i].n), schemes[i])) {
 			Str rest = str_sub(uri, schemes[i].n, uri.n);
 
-			return str_sub(rest, MIN(str_find(rest, '/'), str_find(rest, '?')), rest.n);
+			return str_sub(rest, MIN(str_find(rest, '/'), str_find(rest, '?')),
+			               rest.n);
 		}
 	}
 	return uri;
@@ -59,7 +61,8 @@ segments_are_plain(Str path)
 	while (str_next(&rest, '/', &segment)) {
 		bool last = rest.p == NULL;
 
-		if ((segment.n == 0 && !last) || str_eq(segment, S(".")) || str_eq(segment, S("..")))
+		if ((segment.n == 0 && !last) || str_eq(segment, S(".")) ||
+		    str_eq(segment, S("..")))
 			return false;
 	}
 	return true;
@@ -73,8 +76,8 @@ path_read(Arena *arena, Str uri, Str base, Str *path, Str *query, bool *found)
 	Str whole;
 
 	*query = str_sub(local, mark + 1, local.n);
-	if (mark == 0 || local.p[0] != '/' || !path_decode(arena, str_sub(local, 0, mark), &whole) ||
-	    !segments_are_plain(whole))
+	if (mark == 0 || local.p[0] != '/' ||
+	    !path_decode(arena, str_sub(local, 0, mark), &whole) || !segments_are_plain(whole))
 		return false;
 	*found = str_starts(whole, base);
 	*path = *found ? str_sub(whole, base.n, whole.n) : whole;
@@ -89,7 +92,7 @@ path_fits(Str path, const char *template, Str *values, size_t most)
 
 	while (*template != '\0') {
 		if (*template != '{') {
-			if (at >= path.n || path.p[at++] != *template++)
+			if (at >= path.n || path.p[at++] != *template ++)
 				return false;
 			continue;
 		}

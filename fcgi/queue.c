@@ -11,14 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A listening TCP socket counts its backlog as unacknowledged segments. Source: tcp_get_info(), Linux. */
+/* A listening TCP socket counts its backlog as unacknowledged segments. Source: tcp_get_info(),
+ * Linux. */
 static int
 tcp_queue(int fd)
 {
 	struct tcp_info info = { 0 };
 	socklen_t n = sizeof info;
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? (int)info.tcpi_unacked : -1;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? (int)info.tcpi_unacked
+	                                                             : -1;
 }
 
 /* The attribute of a sock_diag answer that holds the length. */
@@ -54,14 +56,19 @@ unix_queue(int fd)
 		struct nlmsghdr head;
 		struct unix_diag_req ask;
 	} request = {
-		.head = { .nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST },
-		.ask = { .sdiag_family = AF_UNIX, .udiag_states = -1U, .udiag_show = UDIAG_SHOW_RQLEN,
+		.head = { .nlmsg_len = sizeof request,
+		          .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		          .nlmsg_flags = NLM_F_REQUEST },
+		.ask = { .sdiag_family = AF_UNIX,
+		         .udiag_states = -1U,
+		         .udiag_show = UDIAG_SHOW_RQLEN,
 		         .udiag_cookie = { -1U, -1U } },
 	};
 	_Alignas(struct nlmsghdr) char answer[1024];
 	struct stat status;
 	ssize_t n;
-	CLEANUP(closep) int diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	CLEANUP(closep)
+	int diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 
 	if (diag < 0 || fstat(fd, &status) != 0)
 		return -1;

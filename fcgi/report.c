@@ -37,7 +37,8 @@ report_requests(Buf *out, const Board *board)
 
 			if (n == 0)
 				continue;
-			buf_print(out, "postern_requests_total{route=\"%s\",status=\"", route_label(route));
+			buf_print(out, "postern_requests_total{route=\"%s\",status=\"",
+			          route_label(route));
 			if (board_statuses[i] == 0)
 				buf_puts(out, "other");
 			else
@@ -50,7 +51,8 @@ report_requests(Buf *out, const Board *board)
 static void
 report_latency(Buf *out, const Board *board)
 {
-	metric_head(out, "request_seconds", "histogram", "Time from a request's first byte to its answer");
+	metric_head(out, "request_seconds", "histogram",
+	            "Time from a request's first byte to its answer");
 	for (int route = -1; route < (int)route_count; route++) {
 		uint64_t buckets[BOARD_BUCKETS], sum_us;
 		const char *label = route_label(route);
@@ -59,7 +61,8 @@ report_latency(Buf *out, const Board *board)
 		if (buckets[BOARD_BUCKETS - 1] == 0)
 			continue;
 		for (size_t i = 0; i < BOARD_BUCKETS; i++) {
-			buf_print(out, "postern_request_seconds_bucket{route=\"%s\",le=\"", label);
+			buf_print(out, "postern_request_seconds_bucket{route=\"%s\",le=\"",
+			          label);
 			if (isinf(board_bucket_bounds_s[i]))
 				buf_puts(out, "+Inf");
 			else
@@ -112,17 +115,19 @@ report_status(Buf *out, const Status *status)
 	const StatusWorker *rows = status->workers.v;
 	const StatusLane *lanes = status->lanes.v;
 
-	buf_print(out, "postern %.*s, pid %lld, since ", STR_ARG(status->version), (long long)status->pid);
+	buf_print(out, "postern %.*s, pid %lld, since ", STR_ARG(status->version),
+	          (long long)status->pid);
 	instant_put(out, status->started_at);
 	buf_print(out, "\nlisten queue: %lld\nlanes:", (long long)status->listen_queue);
 	for (size_t i = 0; i < status->lanes.n; i++)
-		buf_print(out, " %.*s=%lld", STR_ARG(lanes[i].name), (long long)lanes[i].in_use);
-	buf_print(out, "\n\n%5s %8s %-9s %10s %10s %9s  %s\n", "slot", "pid", "state", "since ms",
-	          "requests", "memory K", "route, request id");
+		buf_print(out, " %.*s=%lld", STR_ARG(lanes[i].name),
+		          (long long)lanes[i].in_use);
+	buf_print(out, "\n\n%5s %8s %-9s %10s %10s %9s  %s\n", "slot", "pid", "state",
+	          "since ms", "requests", "memory K", "route, request id");
 	for (size_t i = 0; i < status->workers.n; i++)
 		buf_print(out, "%5lld %8lld %-9.*s %10lld %10lld %9lld  %.*s %.*s\n",
-		          (long long)rows[i].slot, (long long)rows[i].pid, STR_ARG(rows[i].state),
-		          (long long)rows[i].since_ms, (long long)rows[i].requests,
-		          (long long)(rows[i].memory_bytes / 1024), STR_ARG(rows[i].route.v),
-		          STR_ARG(rows[i].request_id.v));
+		          (long long)rows[i].slot, (long long)rows[i].pid,
+		          STR_ARG(rows[i].state), (long long)rows[i].since_ms,
+		          (long long)rows[i].requests, (long long)(rows[i].memory_bytes / 1024),
+		          STR_ARG(rows[i].route.v), STR_ARG(rows[i].request_id.v));
 }

@@ -3,8 +3,8 @@
 /*
  * The six rooms in the order of the contract: gate, route, admit, intake, work, answer.
  *
- * Each returns NULL to let the request pass, or the problem that is its answer. No room knows the
- * next; fcgi/worker.c is the corridor.
+ * Each returns NULL to let the request pass, or the problem that is its answer. No room knows
+ * the next; fcgi/worker.c is the corridor.
  */
 
 #include "fcgi/req.h"

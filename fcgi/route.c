@@ -9,7 +9,7 @@ static const struct {
 	Method method;
 	const char *name;
 } method_names[] = {
-	{ GET, "GET" }, { HEAD, "HEAD" }, { POST, "POST" }, { PUT, "PUT" },
+	{ GET, "GET" },     { HEAD, "HEAD" },     { POST, "POST" },       { PUT, "PUT" },
 	{ PATCH, "PATCH" }, { DELETE, "DELETE" }, { OPTIONS, "OPTIONS" },
 };
 

@@ -11,9 +11,16 @@
 
 #define PROBLEMS(...) ((const ProblemCode[]){ __VA_ARGS__, PROBLEM_CODES })
 #define ROUTE(METHOD, template, may, kind, name, in, gives_, code, ...)                        \
-	{ .id = #name, .method = METHOD, .path = template, .who = may, .tx = kind,             \
-	  .handler = call_##name, .takes = &in##_model, .gives = &gives_##_model,              \
-	  .status = code, __VA_ARGS__ },
+	{ .id = #name,                                                                         \
+	  .method = METHOD,                                                                    \
+	  .path = template,                                                                    \
+	  .who = may,                                                                          \
+	  .tx = kind,                                                                          \
+	  .handler = call_##name,                                                              \
+	  .takes = &in##_model,                                                                \
+	  .gives = &gives_##_model,                                                            \
+	  .status = code,                                                                      \
+	  __VA_ARGS__ },
 const Route routes[] = {
 #include "fcgi/routes.def"
 };

@@ -79,7 +79,8 @@ place_make(Arena *arena, unsigned sort, const Product *row)
 	switch ((ProductSort)sort) {
 	case PRODUCTS_BY_CREATED:
 	case PRODUCTS_BY_CREATED_DOWN:
-		buf_put(&place, (Str){ (const char *)&row->created_at, sizeof row->created_at });
+		buf_put(&place,
+		        (Str){ (const char *)&row->created_at, sizeof row->created_at });
 		break;
 	case PRODUCTS_BY_NAME:
 	case PRODUCTS_BY_NAME_DOWN:
@@ -87,7 +88,8 @@ place_make(Arena *arena, unsigned sort, const Product *row)
 		break;
 	case PRODUCTS_BY_PRICE:
 	case PRODUCTS_BY_PRICE_DOWN:
-		buf_put(&place, (Str){ (const char *)&row->price.amount, sizeof row->price.amount });
+		buf_put(&place,
+		        (Str){ (const char *)&row->price.amount, sizeof row->price.amount });
 		break;
 	}
 	return buf_str(&place);
@@ -135,7 +137,8 @@ page_end(Req *rq, const ProductFilter *filter, Str binding, ProductPage *page)
 
 	page->items.n = (size_t)filter->limit;
 	TRY(cursor_make(rq, binding,
-	                place_make(rq->ctx->arena, filter->sort, &rows[page->items.n - 1]), &cursor));
+	                place_make(rq->ctx->arena, filter->sort, &rows[page->items.n - 1]),
+	                &cursor));
 	page->next_cursor = (OptStr){ .given = true, .has = true, .v = cursor };
 	query = str_print(rq->ctx->arena, "%.*s%slimit=%lld&cursor=%.*s", STR_ARG(binding),
 	                  binding.n > 0 ? "&" : "", (long long)filter->limit, STR_ARG(cursor));
@@ -160,8 +163,8 @@ product_list(Req *rq, const ProductFilter *in, ProductPage *out)
 			return NULL; /* there are none for this caller */
 		filter.status = (OptEnum){ .given = true, .has = true, .v = PRODUCT_ACTIVE };
 	}
-	TRY(q_product_list(rq->ctx, after.id, after.time, after.name, after.amount, filter.limit + 1,
-	                   &filter, &out->items));
+	TRY(q_product_list(rq->ctx, after.id, after.time, after.name, after.amount,
+	                   filter.limit + 1, &filter, &out->items));
 	if (out->items.n > (size_t)filter.limit)
 		TRY(page_end(rq, in, binding, out));
 	return NULL;

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Models behind inference servers, as rows and as clients see them, and what is said to one and by
- * one in the Open Inference Protocol v2.
+ * Models behind inference servers, as rows and as clients see them, and what is said to one and
+ * by one in the Open Inference Protocol v2.
  */
 
 #include "common/model.h"
@@ -26,8 +26,8 @@ typedef struct TensorSpec {
 MODEL_OF(TensorSpec);
 
 /*
- * The whole row. Endpoints, upstream's names and credential are told to those who may write models,
- * and are null for everybody else.
+ * The whole row. Endpoints, upstream's names and credential are told to those who may write
+ * models, and are null for everybody else.
  */
 typedef struct InferModel {
 	Str name;
@@ -41,7 +41,7 @@ typedef struct InferModel {
 	ModelStatus status;
 	OptJson inputs, outputs; /* of TensorSpec: what the upstream does not tell */
 	bool retry_on_timeout;
-	OptStr credential;       /* name of a secret in the configuration */
+	OptStr credential; /* name of a secret in the configuration */
 	int64_t version;
 	Instant created_at, updated_at;
 } InferModel;
@@ -76,7 +76,8 @@ typedef struct ModelPage {
 } ModelPage;
 MODEL_OF(ModelPage);
 
-/* The protocol's own shapes, for the documents: such bodies are scanned, not read into structs. */
+/* The protocol's own shapes, for the documents: such bodies are scanned, not read into structs.
+ */
 typedef struct InferTensor {
 	Str name, datatype;
 	IntList shape;

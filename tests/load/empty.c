@@ -1,9 +1,11 @@
 /*
- * The floor of scripts/bench: pre-forked libfcgi workers whose every answer is the same few bytes.
+ * The floor of scripts/bench: pre-forked libfcgi workers whose every answer is the same few
+ *bytes.
  *
  *	empty SOCKET WORKERS
  *
- * What a request costs here is the web server's and FastCGI's share; nothing behind them can take it away.
+ * What a request costs here is the web server's and FastCGI's share; nothing behind them can
+ *take it away.
  */
 
 #include <fcgiapp.h>
@@ -22,7 +24,8 @@ serve(int fd)
 	if (FCGX_InitRequest(&request, fd, 0) != 0)
 		exit(1);
 	while (FCGX_Accept_r(&request) == 0) {
-		FCGX_PutS("Status: 200\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+		FCGX_PutS("Status: 200\r\nContent-Type: application/json\r\nContent-Length: "
+		          "2\r\n\r\n{}",
 		          request.out);
 		FCGX_Finish_r(&request);
 	}

@@ -1,11 +1,12 @@
 /*
- * The floor of scripts/bench: one connection, one prepared statement, one product by its id, again and again.
+ * The floor of scripts/bench: one connection, one prepared statement, one product by its id,
+ *again and again.
  *
  *	row DSN ID SECONDS
  *
- * Prints the round trips, its own CPU time in microseconds and the pid of its backend, then keeps the
- * connection until its input ends, so that the backend's time can still be read. What a round trip costs
- * here, no program with libpq can take away.
+ * Prints the round trips, its own CPU time in microseconds and the pid of its backend, then
+ *keeps the connection until its input ends, so that the backend's time can still be read. What
+ *a round trip costs here, no program with libpq can take away.
  */
 
 #include <libpq-fe.h>
@@ -14,9 +15,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-static const char query[] =
-    "SELECT id, sku, name, description, amount, currency, stock, status, tags, attributes, version, "
-    "created_at, updated_at FROM products WHERE id = $1::uuid";
+static const char query[] = "SELECT id, sku, name, description, amount, currency, stock, "
+                            "status, tags, attributes, version, "
+			    "created_at, updated_at FROM products WHERE id = $1::uuid";
 
 static double
 now_s(void)

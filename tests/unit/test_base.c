@@ -159,12 +159,12 @@ only_well_formed_utf8_is_text(void **state)
 		{ "abc", true, 3 },
 		{ "โคมไฟ", true, 5 },
 		{ "\xF0\x9F\x8F\xAE", true, 1 },
-		{ "\xC0\xAF", false, 0 },             /* overlong '/' */
+		{ "\xC0\xAF", false, 0 }, /* overlong '/' */
 		{ "\xE0\x80\xAF", false, 0 },
 		{ "\xF0\x80\x80\xAF", false, 0 },
-		{ "\xED\xA0\x80", false, 0 },         /* surrogate */
-		{ "\xF4\x90\x80\x80", false, 0 },     /* above U+10FFFF */
-		{ "\xE0\xB8", false, 0 },             /* cut */
+		{ "\xED\xA0\x80", false, 0 },     /* surrogate */
+		{ "\xF4\x90\x80\x80", false, 0 }, /* above U+10FFFF */
+		{ "\xE0\xB8", false, 0 },         /* cut */
 		{ "\x80", false, 0 },
 		{ "\xFF", false, 0 },
 	};
@@ -207,7 +207,8 @@ base64url_is_canonical_both_ways(void **state)
 	static const struct {
 		const char *bytes, *text;
 	} rows[] = {
-		{ "", "" }, { "f", "Zg" }, { "fo", "Zm8" }, { "foo", "Zm9v" }, { "\xFB\xFF", "-_8" },
+		{ "", "" },        { "f", "Zg" },         { "fo", "Zm8" },
+		{ "foo", "Zm9v" }, { "\xFB\xFF", "-_8" },
 	};
 	static const char *const bad[] = { "Z", "Zh", "Zm9", "Zg==", "Zm+v", "Zm9v\n", "Z m8" };
 	Arena *arena = arena_open(MIB(1));
@@ -216,7 +217,8 @@ base64url_is_canonical_both_ways(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		Str text = base64url(arena, (const uint8_t *)rows[i].bytes, strlen(rows[i].bytes));
+		Str text =
+		    base64url(arena, (const uint8_t *)rows[i].bytes, strlen(rows[i].bytes));
 
 		check_str(text, rows[i].text);
 		assert_true(base64url_read(arena, text, &bytes, &n));
@@ -263,11 +265,23 @@ instants_read_back_what_they_write(void **state)
 		{ "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z" },
 	};
 	static const char *const bad[] = {
-		"", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-00-10T00:00:00Z",
-		"2026-11-21T24:00:00Z", "2026-11-21T09:60:00Z", "2026-11-21T09:00:61Z",
-		"2026-11-21T09:00:00", "2026-11-21T09:00:00.Z", "2026-11-21T09:00:00+24:00",
-		"2026-11-21T09:00:00+0700", "2026-11-21T09:00:00Z ", "0000-01-01T00:00:00Z",
-		"0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "+026-11-21T09:00:00Z",
+		"",
+		"2026-11-21",
+		"2026-13-01T00:00:00Z",
+		"2026-02-29T00:00:00Z",
+		"2026-00-10T00:00:00Z",
+		"2026-11-21T24:00:00Z",
+		"2026-11-21T09:60:00Z",
+		"2026-11-21T09:00:61Z",
+		"2026-11-21T09:00:00",
+		"2026-11-21T09:00:00.Z",
+		"2026-11-21T09:00:00+24:00",
+		"2026-11-21T09:00:00+0700",
+		"2026-11-21T09:00:00Z ",
+		"0000-01-01T00:00:00Z",
+		"0001-01-01T00:00:00+01:00",
+		"9999-12-31T23:59:59-01:00",
+		"+026-11-21T09:00:00Z",
 	};
 	Arena *arena = arena_open(MIB(1));
 	Instant instant;
@@ -296,8 +310,11 @@ static void
 uuids_are_version_seven_ordered_by_time_and_read_back(void **state)
 {
 	static const char *const bad[] = {
-		"", "0193a8c0-0000-7000-8000-00000000000", "0193a8c0-0000-7000-8000-0000000000000",
-		"0193a8c000007000800000000000000000000", "0193a8c0-0000-7000-8000-00000000000g",
+		"",
+		"0193a8c0-0000-7000-8000-00000000000",
+		"0193a8c0-0000-7000-8000-0000000000000",
+		"0193a8c000007000800000000000000000000",
+		"0193a8c0-0000-7000-8000-00000000000g",
 		"{193a8c0-0000-7000-8000-000000000000",
 	};
 	Arena *arena = arena_open(MIB(1));
@@ -325,13 +342,17 @@ backoff_doubles_up_to_the_cap(void **state)
 	static const struct {
 		uint32_t tries, random, want_ms;
 	} rows[] = {
-		{ 1, 0, 0 }, { 1, UINT32_MAX, 100 }, { 3, UINT32_MAX, 400 }, { 40, UINT32_MAX, 5000 },
+		{ 1, 0, 0 },
+		{ 1, UINT32_MAX, 100 },
+		{ 3, UINT32_MAX, 400 },
+		{ 40, UINT32_MAX, 5000 },
 		{ 2, UINT32_MAX / 2, 99 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_int_equal(backoff_ms(rows[i].tries, 100, 5000, rows[i].random), rows[i].want_ms);
+		assert_int_equal(backoff_ms(rows[i].tries, 100, 5000, rows[i].random),
+		                 rows[i].want_ms);
 }
 
 int
