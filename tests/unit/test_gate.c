@@ -64,8 +64,8 @@ a_path_is_decoded_once_or_refused(void **state)
 		Str path, query;
 		bool found = false;
 
-		assert_int_equal(path_read(arena, str_of(rows[i].uri), str_of(rows[i].base), &path,
-		                           &query, &found),
+		assert_int_equal(path_read(arena, str_of(rows[i].uri), str_of(rows[i].base),
+		                           &path, &query, &found),
 		                 rows[i].good);
 		assert_int_equal(found, rows[i].found);
 		if (rows[i].found)
@@ -98,7 +98,8 @@ a_template_fits_whole_paths_and_gives_its_values(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		Str values[2] = { STR_NONE, STR_NONE };
 
-		assert_int_equal(path_fits(str_of(rows[i].path), rows[i].template, values, 2), rows[i].fits);
+		assert_int_equal(path_fits(str_of(rows[i].path), rows[i].template, values, 2),
+		                 rows[i].fits);
 		if (rows[i].first != NULL)
 			check_str(values[0], rows[i].first);
 		if (rows[i].second != NULL)
@@ -109,7 +110,8 @@ a_template_fits_whole_paths_and_gives_its_values(void **state)
 static void
 the_client_is_the_last_hop_nobody_trusted_has_named(void **state)
 {
-	static const char *const trusted[] = { "10.0.0.0/8", "127.0.0.1", "2001:db8::/32", NULL };
+	static const char *const trusted[] = { "10.0.0.0/8", "127.0.0.1", "2001:db8::/32",
+		                               NULL };
 	static const struct {
 		const char *peer, *forwarded, *want;
 	} rows[] = {
@@ -144,12 +146,18 @@ a_network_holds_its_addresses_and_no_others(void **state)
 		const char *network, *address;
 		bool holds;
 	} rows[] = {
-		{ "10.0.0.0/8", "10.255.0.1", true },    { "10.0.0.0/8", "11.0.0.1", false },
-		{ "10.0.0.0/0", "203.0.113.5", true },   { "0.0.0.0/0", "2001:db8::1", false },
-		{ "::1", "::1", true },                  { "::/0", "2001:db8::1", true },
-		{ "192.0.2.128/25", "192.0.2.129", true }, { "192.0.2.128/25", "192.0.2.127", false },
-		{ "192.0.2.1/33", "192.0.2.1", false },  { "nonsense", "192.0.2.1", false },
-		{ "192.0.2.1/", "192.0.2.1", false },    { "", "192.0.2.1", false },
+		{ "10.0.0.0/8", "10.255.0.1", true },
+		{ "10.0.0.0/8", "11.0.0.1", false },
+		{ "10.0.0.0/0", "203.0.113.5", true },
+		{ "0.0.0.0/0", "2001:db8::1", false },
+		{ "::1", "::1", true },
+		{ "::/0", "2001:db8::1", true },
+		{ "192.0.2.128/25", "192.0.2.129", true },
+		{ "192.0.2.128/25", "192.0.2.127", false },
+		{ "192.0.2.1/33", "192.0.2.1", false },
+		{ "nonsense", "192.0.2.1", false },
+		{ "192.0.2.1/", "192.0.2.1", false },
+		{ "", "192.0.2.1", false },
 	};
 
 	(void)state;
@@ -158,7 +166,8 @@ a_network_holds_its_addresses_and_no_others(void **state)
 		Address address;
 
 		assert_true(address_read(str_of(rows[i].address), &address));
-		assert_int_equal(address_in(address, (SettingList){ networks, 1 }), rows[i].holds);
+		assert_int_equal(address_in(address, (SettingList){ networks, 1 }),
+		                 rows[i].holds);
 	}
 }
 
@@ -171,7 +180,8 @@ the_best_acceptable_form_is_chosen(void **state)
 		{ "", "application/json text/plain", "application/json" },
 		{ "*/*", "application/json text/plain", "application/json" },
 		{ "text/plain", "application/json text/plain", "text/plain" },
-		{ "text/*;q=0.5, application/json;q=0.4", "application/json text/plain", "text/plain" },
+		{ "text/*;q=0.5, application/json;q=0.4", "application/json text/plain",
+		  "text/plain" },
 		{ "application/json;q=0, */*", "application/json text/plain", "text/plain" },
 		{ "Application/JSON ; charset=utf-8", "application/json", "application/json" },
 		{ "text/html, */*;q=0.1", "application/json", "application/json" },
@@ -183,8 +193,10 @@ the_best_acceptable_form_is_chosen(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
-		check_str(media_choose(str_of(rows[i].accept), str_of(rows[i].offered)), rows[i].want);
-	assert_true(media_is_one_of(S("application/json; charset=utf-8"), S("a/b application/json")));
+		check_str(media_choose(str_of(rows[i].accept), str_of(rows[i].offered)),
+		          rows[i].want);
+	assert_true(
+	    media_is_one_of(S("application/json; charset=utf-8"), S("a/b application/json")));
 	assert_false(media_is_one_of(S("application/jsonx"), S("application/json")));
 	assert_false(media_is_one_of(S(""), S("application/json")));
 }
