@@ -97,8 +97,8 @@ class Load:
             "server": sum(values.values()),
             "requests": count,
             "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1)),
-            "p50": milliseconds(re.search(r"50%\s+(\S+)", said).group(1)),
-            "p99": milliseconds(re.search(r"99%\s+(\S+)", said).group(1)),
+            "p50": milliseconds(re.search(r"^\s+50%\s+(\S+)", said, re.M).group(1)),
+            "p99": milliseconds(re.search(r"^\s+99%\s+(\S+)", said, re.M).group(1)),
             "errors": sum(int(n) for m in (refused, broken) if m for n in m.groups()),
         }
 
