@@ -77,7 +77,8 @@ class Load:
         self.rounds = []
 
     def cpu(self):
-        return {name: sum(map(cpu_us, tree(pid))) for name, pid in self.trees.items()}
+        """By tree, by process: what ends takes its time along, and must not be taken off the rest."""
+        return {name: {p: cpu_us(p) for p in tree(pid)} for name, pid in self.trees.items()}
 
     def run(self, seconds, connections=CONNECTIONS):
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
@@ -91,7 +92,10 @@ class Load:
         count = int(re.search(r"(\d+) requests in", said).group(1))
         refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
         broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
-        values = {name: (after[name] - before[name]) / max(count, 1) for name in self.trees}
+        values = {
+            name: sum(max(us - before[name].get(p, 0), 0) for p, us in after[name].items()) / max(count, 1)
+            for name in self.trees
+        }
         return {
             **values,
             "server": sum(values.values()),
