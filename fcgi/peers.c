@@ -1,10 +1,9 @@
-#include "fcgi/peers.h"
+#include "fcgi/peers_inner.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,31 +12,11 @@
 
 #include "common/log.h"
 #include "fcgi/net.h"
-#include "fcgi/places.h"
 
 enum {
 	BATCH = 32,
-	DRAIN_TURN = 16, /* reads of one peer's rest before others have a turn */
 	LOG_PAUSE_MS = 10000,
 	SIGNALS_MS = 5, /* between two questions for pending signals while there is work */
-};
-
-static const size_t BUFFER_BYTES = KIB(64);
-
-struct Peers {
-	WireConfig config;
-	int epoll;
-	bool listening;    /* the listening socket is in the set */
-	bool accepted;     /* by the last accept_one() */
-	int64_t pause_us;  /* no accepting before */
-	int64_t logged_us; /* when a failing accept was last written down */
-	int64_t left_us;   /* when peers_next last returned */
-	int64_t asked_us;  /* when pending signals were last asked for */
-	sigset_t open;     /* the signals while waiting: none is blocked */
-	Places places;
-	char *buffer;
-	Str in; /* what of it has not been read */
-	WireCounts counts;
 };
 
 /* Put the listening socket into the set or take it out. */
@@ -65,10 +44,10 @@ peers_open(const WireConfig *config)
 	CHECK(peers != NULL);
 	peers->config = *config;
 	peers->epoll = epoll;
-	peers->buffer = malloc(BUFFER_BYTES);
+	peers->buffer = malloc(PEERS_BUFFER_BYTES);
 	CHECK(peers->buffer != NULL);
 	sigemptyset(&peers->open);
-	places_init(&peers->places);
+	places_init(&peers->places, config->gather_max);
 	if (config->tcp) /* connections inherit it */
 		setsockopt(config->listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	listen_set(peers, true);
@@ -105,101 +84,6 @@ watch(Peers *peers, Peer *peer)
 	peer->watched = true;
 	if (epoll_ctl(peers->epoll, EPOLL_CTL_ADD, peer->fd, &event) < 0)
 		evict(peers, peer);
-}
-
-/* --- heads */
-
-typedef enum Head { HEAD_READY, HEAD_REFUSED, HEAD_WAITS, HEAD_GONE } Head;
-
-static bool
-in_hand(Head head)
-{
-	return head == HEAD_READY || head == HEAD_REFUSED;
-}
-
-static bool
-send_now(int fd, Str bytes)
-{
-	return send(fd, bytes.p, bytes.n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)bytes.n;
-}
-
-/* Read on in peers->in. A peer that takes no replies is lost. */
-static RecordEvent
-step(Peers *peers, Peer *peer, Str *piece)
-{
-	for (;;) {
-		RecordEvent event = record_next(peer->reader, &peers->in, piece);
-
-		if (event != RECORD_REPLY)
-			return event;
-		if (!send_now(peer->fd, *piece)) {
-			*piece = STR_NONE;
-			return RECORD_CLOSE;
-		}
-	}
-}
-
-static ssize_t
-receive(Peers *peers, Peer *peer)
-{
-	ssize_t n = recv(peer->fd, peers->buffer, BUFFER_BYTES, MSG_DONTWAIT);
-
-	peers->in = (Str){ peers->buffer, n > 0 ? (size_t)n : 0 };
-	return n;
-}
-
-static void
-count_refused(Peers *peers, const Peer *peer)
-{
-	LogLine line;
-
-	peers->counts.refused++;
-	if (record_reason(peer->reader) == NULL) /* its replies could not be sent */
-		return;
-	log_start(&line, LOG_INFO, "head_refused");
-	log_str(&line, "reason", str_of(record_reason(peer->reader)));
-	log_num(&line, "status", record_status(peer->reader));
-	log_end(&line);
-}
-
-/* Receive once, and see how far the head has come. */
-static Head
-head_read(Peers *peers, Peer *peer)
-{
-	ssize_t n = receive(peers, peer);
-	RecordEvent event;
-	Str piece;
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return HEAD_WAITS;
-	if (n <= 0) {
-		if (peer->reader != NULL && record_inside(peer->reader))
-			peers->counts.closed++;
-		place_drop(&peers->places, peer);
-		return HEAD_GONE;
-	}
-	if (peer->reader == NULL) {
-		place_begin(&peers->places, peer);
-		peer->first_us -= peer->queued_us;
-	}
-	event = step(peers, peer, &piece);
-	if (event == RECORD_MORE) {
-		place_grow(&peers->places, peer, (size_t)n);
-		return HEAD_WAITS;
-	}
-	if (event == RECORD_HEAD) {
-		place_in_hand(&peers->places, peer);
-		return HEAD_READY;
-	}
-	count_refused(peers, peer);
-	if (event == RECORD_REFUSE) {
-		place_in_hand(&peers->places, peer);
-		return HEAD_REFUSED;
-	}
-	if (piece.n > 0)
-		send_now(peer->fd, piece);
-	place_drop(&peers->places, peer);
-	return HEAD_GONE;
 }
 
 /* --- accepting */
@@ -246,22 +130,30 @@ accept_failed(Peers *peers, int error)
 	listen_set(peers, false);
 }
 
-/* Give a fresh peer the time to send its head, unless too many are waiting already. */
+/*
+ * Give a fresh peer the time to send its head, and a body while that keeps coming, unless too
+ * many are waiting already.
+ */
 static Head
 grace(Peers *peers, Peer *peer)
 {
-	int64_t end_us = peer->since_us + PEERS_GRACE_MS * INT64_C(1000);
-	Head head = head_read(peers, peer);
+	int64_t since_us = peer->since_us, read_us = since_us;
+	Head head = peer_read(peers, peer);
 
 	peer->queued_us = 0; /* what it says later was not there to wait */
-	while (head == HEAD_WAITS && peers->places.n_heads <= PEERS_GRACE_PLACES) {
-		int64_t left_us = end_us - clock_mono_us();
+	while (head == HEAD_WAITS &&
+	       peers->places.n_heads + peers->places.n_bodies <= PEERS_GRACE_PLACES) {
+		int64_t from_us = peer->state == PEER_BODY ? read_us : since_us;
+		int64_t left_us = MIN(from_us + PEERS_GRACE_MS * INT64_C(1000),
+		                      since_us + PEERS_GRACE_MOST_MS * INT64_C(1000)) -
+		                  clock_mono_us();
 		struct pollfd wait = { .fd = peer->fd, .events = POLLIN };
 		struct timespec left = { .tv_nsec = left_us * 1000 };
 
 		if (left_us <= 0 || ppoll(&wait, 1, &left, NULL) <= 0)
 			break;
-		head = head_read(peers, peer);
+		read_us = clock_mono_us();
+		head = peer_read(peers, peer);
 	}
 	return head;
 }
@@ -326,25 +218,6 @@ accept_last(Peers *peers)
 	return head;
 }
 
-/* --- those that were answered */
-
-/* Throw away what it sent. True when it is gone. */
-static bool
-drain(Peers *peers, Peer *peer)
-{
-	for (int i = 0; i < DRAIN_TURN; i++) {
-		ssize_t n = receive(peers, peer);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return false;
-		if (n <= 0 || (peer->bytes += (size_t)n) > PEERS_DRAIN_MAX) {
-			place_drop(&peers->places, peer);
-			return true;
-		}
-	}
-	return false;
-}
-
 /* --- waiting */
 
 static bool
@@ -353,7 +226,10 @@ expired(const Peer *peer, int64_t ms, int64_t now_us)
 	return peer != NULL && now_us - peer->since_us >= ms * 1000;
 }
 
-/* Close those whose time is over, after a last look at what they sent meanwhile. */
+/*
+ * Close those whose time is over, after a last look at what they sent meanwhile; the answer to
+ * a body that is late is for whoever serves it.
+ */
 static Head
 expire(Peers *peers, int64_t now_us)
 {
@@ -361,7 +237,7 @@ expire(Peers *peers, int64_t now_us)
 	Peer *peer;
 
 	while (expired(peer = TAILQ_FIRST(&places->heads), peers->config.head_ms, now_us)) {
-		Head head = head_read(peers, peer);
+		Head head = peer_read(peers, peer);
 
 		if (in_hand(head))
 			return head;
@@ -370,8 +246,16 @@ expire(Peers *peers, int64_t now_us)
 			place_drop(places, peer);
 		}
 	}
+	while (expired(peer = TAILQ_FIRST(&places->bodies), peers->config.body_ms, now_us)) {
+		Head head = peer_read(peers, peer);
+
+		if (head == HEAD_WAITS)
+			head = peer_late(peers, peer);
+		if (in_hand(head))
+			return head;
+	}
 	while (expired(peer = TAILQ_FIRST(&places->drains), PEERS_DRAIN_MS, now_us))
-		if (!drain(peers, peer))
+		if (!peer_drain(peers, peer))
 			place_drop(places, peer);
 	while (places->held > PEERS_HELD_MAX)
 		evict(peers, places_oldest_begun(places));
@@ -384,7 +268,7 @@ anyone_left(const Peers *peers, int64_t now_us)
 {
 	const Peer *peer;
 
-	if (peers->places.n_drains > 0)
+	if (peers->places.n_drains > 0 || peers->places.n_bodies > 0)
 		return true;
 	TAILQ_FOREACH(peer, &peers->places.heads, next)
 	if ((peer->reader != NULL && record_inside(peer->reader)) ||
@@ -398,11 +282,14 @@ static int
 wait_ms(const Peers *peers, bool open, int64_t now_us)
 {
 	const Peer *head = TAILQ_FIRST(&peers->places.heads);
+	const Peer *body = TAILQ_FIRST(&peers->places.bodies);
 	const Peer *answered = TAILQ_FIRST(&peers->places.drains);
 	int64_t at_us = INT64_MAX;
 
 	if (head != NULL)
 		at_us = head->since_us + peers->config.head_ms * INT64_C(1000);
+	if (body != NULL)
+		at_us = MIN(at_us, body->since_us + peers->config.body_ms * INT64_C(1000));
 	if (answered != NULL)
 		at_us = MIN(at_us, answered->since_us + PEERS_DRAIN_MS * INT64_C(1000));
 	if (!open)
@@ -446,26 +333,34 @@ hear(Peers *peers, int timeout_ms, bool knocks, bool *signalled)
 	for (int i = 0; i < n && !in_hand(head); i++) {
 		Peer *peer = events[i].data.ptr;
 
-		if (peer != NULL && peer->state == PEER_HEAD)
-			head = head_read(peers, peer);
+		if (peer != NULL && (peer->state == PEER_HEAD || peer->state == PEER_BODY))
+			head = peer_read(peers, peer);
 		else if (peer != NULL && peer->state == PEER_DRAIN)
-			drain(peers, peer);
+			peer_drain(peers, peer);
 	}
 	return head;
 }
 
-/* Forget the peer that was in hand, and add the time that the worker was away to the drains'.
- */
+/* Those of a list have had so much less time than it seems. */
+static void
+list_forgive(PeerList *list, int64_t away_us, int64_t now_us)
+{
+	Peer *peer;
+
+	TAILQ_FOREACH(peer, list, next)
+	peer->since_us = MIN(peer->since_us + away_us, now_us);
+}
+
+/* Forget the peer that was in hand; nobody was heard while the worker was away with it. */
 static void
 come_back(Peers *peers)
 {
 	int64_t now_us = clock_mono_us();
-	Peer *peer;
 
 	CHECK(peers->places.in_hand == NULL);
 	places_back(&peers->places);
-	TAILQ_FOREACH(peer, &peers->places.drains, next)
-	peer->since_us = MIN(peer->since_us + now_us - peers->left_us, now_us);
+	list_forgive(&peers->places.bodies, now_us - peers->left_us, now_us);
+	list_forgive(&peers->places.drains, now_us - peers->left_us, now_us);
 }
 
 /*
@@ -483,7 +378,7 @@ peers_next(Peers *peers, WireDoor door)
 	come_back(peers);
 	if (!open)
 		listen_set(peers, false);
-	if (peers->places.n_heads > 0)
+	if (peers->places.n_heads + peers->places.n_bodies > 0)
 		head = hear(peers, 0, false, &signalled);
 	for (;;) {
 		int64_t now_us = clock_mono_us();
@@ -533,7 +428,13 @@ peers_first_byte_us(const Peers *peers)
 RecordEvent
 peers_step(Peers *peers, Str *piece)
 {
-	return step(peers, peers->places.in_hand, piece);
+	return peer_step(peers, peers->places.in_hand, piece);
+}
+
+Buf
+peers_gathered(const Peers *peers)
+{
+	return peers->places.in_hand->body;
 }
 
 PeersRead
@@ -541,9 +442,11 @@ peers_fill(Peers *peers, Deadline deadline)
 {
 	Peer *peer = peers->places.in_hand;
 
+	if (peer->late)
+		return PEERS_LATE;
 	for (;;) {
 		struct pollfd wait = { .fd = peer->fd, .events = POLLIN };
-		ssize_t n = receive(peers, peer);
+		ssize_t n = peer_receive(peers, peer);
 
 		if (n > 0)
 			return PEERS_BYTES;
@@ -565,7 +468,7 @@ peers_done(Peers *peers, bool over)
 		return;
 	}
 	place_drain(&peers->places, peer);
-	if (!drain(peers, peer))
+	if (!peer_drain(peers, peer))
 		watch(peers, peer);
 }
 

@@ -7,6 +7,8 @@
 
 #include "common/clock.h"
 
+enum { BODY_ROOMS = 5 }; /* a body that grows takes twice as much each time */
+
 static size_t
 places_wanted(void)
 {
@@ -19,14 +21,15 @@ places_wanted(void)
 }
 
 void
-places_init(Places *places)
+places_init(Places *places, size_t body_max)
 {
 	size_t n = places_wanted();
 
-	*places = (Places){ .all = calloc(n, sizeof *places->all) };
+	*places = (Places){ .all = calloc(n, sizeof *places->all), .body_max = body_max };
 	CHECK(places->all != NULL);
 	TAILQ_INIT(&places->free);
 	TAILQ_INIT(&places->heads);
+	TAILQ_INIT(&places->bodies);
 	TAILQ_INIT(&places->drains);
 	while (n-- > 0) {
 		places->all[n].fd = -1;
@@ -42,6 +45,8 @@ places_done(Places *places)
 	if (places->in_hand != NULL)
 		place_drop(places, places->in_hand);
 	while ((peer = TAILQ_FIRST(&places->heads)) != NULL)
+		place_drop(places, peer);
+	while ((peer = TAILQ_FIRST(&places->bodies)) != NULL)
 		place_drop(places, peer);
 	while ((peer = TAILQ_FIRST(&places->drains)) != NULL)
 		place_drop(places, peer);
@@ -77,11 +82,17 @@ place_leave(Places *places, Peer *peer)
 		places->n_heads--;
 		places->held -= peer->bytes;
 		break;
+	case PEER_BODY:
+		TAILQ_REMOVE(&places->bodies, peer, next);
+		places->n_bodies--;
+		places->gathered -= peer->body.n;
+		break;
 	case PEER_IN_HAND:
 		places->in_hand = NULL;
 		places->lent = peer->arena;
 		peer->arena = NULL;
 		peer->reader = NULL;
+		peer->body = (Buf){ 0 };
 		break;
 	case PEER_DRAIN:
 		TAILQ_REMOVE(&places->drains, peer, next);
@@ -106,9 +117,23 @@ place_take(Places *places, int fd)
 }
 
 void
+place_gather(Places *places, Peer *peer)
+{
+	CHECK(peer->state == PEER_HEAD);
+	place_leave(places, peer);
+	peer->state = PEER_BODY;
+	peer->since_us = clock_mono_us();
+	peer->body = (Buf){ .arena = peer->arena };
+	peer->then = RECORD_MORE;
+	TAILQ_INSERT_TAIL(&places->bodies, peer, next);
+	places->n_bodies++;
+}
+
+void
 place_in_hand(Places *places, Peer *peer)
 {
-	CHECK(peer->state == PEER_HEAD && places->in_hand == NULL && places->lent == NULL);
+	CHECK(peer->state == PEER_HEAD || peer->state == PEER_BODY);
+	CHECK(places->in_hand == NULL && places->lent == NULL);
 	place_leave(places, peer);
 	peer->state = PEER_IN_HAND;
 	places->in_hand = peer;
@@ -129,8 +154,10 @@ void
 place_begin(Places *places, Peer *peer)
 {
 	peer->first_us = clock_mono_us();
-	peer->arena = places->n_spares > 0 ? places->spare[--places->n_spares]
-	                                   : arena_open(RECORD_ARENA_MAX);
+	peer->arena =
+	    places->n_spares > 0
+		? places->spare[--places->n_spares]
+		: arena_open(RECORD_ARENA_MAX + BODY_ROOMS * places->body_max + KIB(256));
 	peer->reader = record_open(peer->arena);
 }
 
@@ -139,6 +166,13 @@ place_grow(Places *places, Peer *peer, size_t n)
 {
 	peer->bytes += n;
 	places->held += n;
+}
+
+void
+place_add(Places *places, Peer *peer, Str piece)
+{
+	buf_put(&peer->body, piece);
+	places->gathered += piece.n;
 }
 
 void
@@ -169,7 +203,8 @@ places_victim(const Places *places)
 	TAILQ_FOREACH(peer, &places->heads, next)
 	if (peer->reader == NULL)
 		return peer;
-	return TAILQ_FIRST(&places->heads);
+	peer = TAILQ_FIRST(&places->heads);
+	return peer != NULL ? peer : TAILQ_FIRST(&places->bodies);
 }
 
 Peer *

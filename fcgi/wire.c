@@ -252,13 +252,18 @@ body_fill(Wire *wire, Ctx *ctx)
 const Problem *
 wire_body(Wire *wire, Ctx *ctx, size_t max, Str *out)
 {
-	Body body = { .max = max, .buf = { .arena = ctx->arena } };
+	Body body = { .max = max, .buf = peers_gathered(wire->peers) };
 	Str piece;
 
 	body.known = str_u64(record_param(wire->reader, "CONTENT_LENGTH"), &body.declared);
-	if (body.known && body.declared > max)
+	if ((body.known && body.declared > max) || body.buf.n > max)
 		return problem(P_body_too_large);
-	buf_room(&body.buf, body.known ? MIN((size_t)body.declared, BODY_FIRST_ROOM) : 0);
+	if (body.known && body.buf.n > body.declared)
+		return problem_inside(ctx, P_bad_request, "body is longer than CONTENT_LENGTH");
+	body.buf.arena = ctx->arena; /* where it grows, when it does */
+	if (body.buf.n == 0)
+		buf_room(&body.buf,
+		         body.known ? MIN((size_t)body.declared, BODY_FIRST_ROOM) : 0);
 	for (;;) {
 		switch (peers_step(wire->peers, &piece)) {
 		case RECORD_BODY:

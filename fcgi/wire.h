@@ -6,7 +6,8 @@
  * One Wire a worker: an epoll set with the listening socket (EPOLLEXCLUSIVE) and up to 1,024
  * accepted peers whose heads are not complete; those cost no worker anything and are closed at
  * the head's deadline, the oldest silent one when the set is full. A request is handed out when
- * its head is whole. Malformed heads are answered or closed in here, and logged.
+ * its head is whole, and its body, when that is small. Malformed heads are answered or closed in
+ * here, and logged.
  */
 
 #include "common/board.h"
@@ -18,6 +19,8 @@ typedef struct WireConfig {
 	int listen_fd;            /* non-blocking */
 	bool tcp;                 /* peers are checked against allow */
 	int head_ms;              /* deadline of the head */
+	int body_ms;              /* deadline of a body that is gathered */
+	size_t gather_max;        /* bytes: a body up to this is read before its request is handed out */
 	const char *const *allow; /* addresses or networks, NULL at the end; not copied */
 	size_t n_allow;
 	Board *board; /* numbers what is accepted; NULL: the socket is not the board's */
@@ -63,7 +66,8 @@ WireEvent wire_next(Wire *wire, WireDoor door);
 /*
  * Of the present request, until the next wire_next, also after its answer. wire_param: STR_NONE
  * when it is absent; the first, when a header is repeated. first_byte_us: when its first byte
- * came, monotonic; what is known of its wait to be accepted is counted in.
+ * came, monotonic, what is known of its wait to be accepted counted in; or when a body that
+ * took its time was whole.
  */
 Str wire_param(const Wire *wire, const char *name);
 bool wire_pair(const Wire *wire, size_t i, Str *name, Str *value);
@@ -75,7 +79,7 @@ int64_t wire_first_byte_us(const Wire *wire);
  * errors  body_too_large (at once when a CONTENT_LENGTH says so), deadline_exceeded,
  *         bad_request (length differs from a CONTENT_LENGTH that is a number, or the peer broke
  *         the protocol, aborted or went)
- * owns    *body lies in the context's arena
+ * owns    *body lives as long as the context's arena and the next wire_next let it
  */
 const Problem *wire_body(Wire *wire, Ctx *ctx, size_t max, Str *body) MUST_USE;
 

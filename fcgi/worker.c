@@ -223,6 +223,8 @@ worker_main(const WorkerStart *start)
 	    .listen_fd = start->listen_fd,
 	    .tcp = start->tcp,
 	    .head_ms = (int)conf->pool_head_deadline_ms,
+	    .body_ms = (int)conf->pool_request_deadline_ms,
+	    .gather_max = (size_t)conf->pool_gather_bytes,
 	    .allow = conf->listen_allow.v,
 	    .n_allow = conf->listen_allow.n,
 	    .board = start->generation == 0 ? NULL : start->board,

@@ -40,6 +40,7 @@ class Server:
             "listen.socket": self.socket,
             "database.dsn": f"host={self.directory}/none dbname=none",
             "pool.workers": 4,
+            "pool.gather_bytes": 0,  # or no body would hold a worker
             **(sets or {}),
         }
         self.before, self.args, self.env, self.popen = before, args, env, popen

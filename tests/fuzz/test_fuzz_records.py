@@ -19,7 +19,7 @@ READER = "common/arena common/base common/str fcgi/record"
 WORKER = (
     READER + " common/clock common/encode common/format common/json_put common/json_scan "
     "common/lang common/log common/problem common/settings common/settings_check "
-    "common/settings_value common/uuid fcgi/net fcgi/peers fcgi/places fcgi/wire"
+    "common/settings_value common/uuid common/board_queue fcgi/net fcgi/peers fcgi/peers_read fcgi/places fcgi/wire"
 )
 GENERATOR = [sys.executable, str(HERE / "fcgi_records.py")]
 

@@ -701,6 +701,186 @@ who_waits_on_the_socket_is_served_before_the_end(void **state)
 	assert_int_equal(wire_next(wire, WIRE_WAITING), WIRE_SIGNAL);
 }
 
+/* --- bodies that are gathered */
+
+enum { GATHER = 100000, BODY_MS = 300 };
+
+static void
+gathering(void)
+{
+	wire_close(wire);
+	wire = wire_open(&(WireConfig){ .listen_fd = listener,
+	                                .head_ms = HEAD_MS,
+	                                .body_ms = BODY_MS,
+	                                .gather_max = GATHER });
+	assert_non_null(wire);
+}
+
+/* Say a request in two halves, the second of them in a child, after a while. */
+static pid_t
+say_slowly(int fd, Str whole, int ms)
+{
+	pid_t child;
+
+	say(fd, str_sub(whole, 0, whole.n / 2));
+	child = fork();
+	if (child == 0) {
+		usleep((useconds_t)ms * 1000);
+		say(fd, str_sub(whole, whole.n / 2, whole.n));
+		_exit(0);
+	}
+	return child;
+}
+
+static void
+a_small_body_is_whole_before_its_request_is_handed_out(void **state)
+{
+	static const size_t rows[] = { 1, 7, 1000, 65535, 65536, GATHER };
+	Str body;
+
+	(void)state;
+	gathering();
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		Str sent = { arena_take(arena, rows[i], 1, 1), rows[i] };
+		char length[32];
+		int64_t begun_us = clock_mono_us();
+		pid_t child;
+
+		snprintf(length, sizeof length, "%zu", rows[i]);
+		child = say_slowly(client(i), request(S("/slow"), length, sent), 60);
+		say(client(COUNT(rows)), request(S("/quick"), NULL, S("")));
+		assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+		assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/quick")));
+		assert_true(answer_ok());
+		assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+		assert_true(str_eq(wire_param(wire, "REQUEST_URI"), S("/slow")));
+		assert_true(wire_first_byte_us(wire) >= begun_us + 60000);
+		ctx.deadline = deadline_in_ms(0); /* nothing is left to wait for */
+		assert_null(wire_body(wire, &ctx, GATHER, &body));
+		assert_true(str_eq(body, sent));
+		ctx.deadline = deadline_in_ms(5000);
+		assert_true(answer_ok());
+		waitpid(child, NULL, 0);
+		assert_true(holds(hear(clients[i]), "hello"));
+		close(clients[COUNT(rows)]);
+		clients[COUNT(rows)] = -1;
+	}
+}
+
+static void
+a_body_that_is_too_large_to_gather_is_read_by_who_serves_it(void **state)
+{
+	Str sent = { arena_take(arena, 2 * GATHER, 1, 1), 2 * GATHER };
+	Str body, chunked = request(S("/"), NULL, sent);
+	pid_t child;
+
+	(void)state;
+	gathering();
+	child = say_slowly(client(0), request(S("/"), "200000", sent), 60);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST); /* at once */
+	assert_true(ctx.deadline.at_us - clock_mono_us() > 4950000);
+	assert_null(wire_body(wire, &ctx, sent.n, &body));
+	assert_true(str_eq(body, sent));
+	assert_true(answer_ok());
+	waitpid(child, NULL, 0);
+	child =
+	    say_slowly(client(1), chunked, 0); /* of no length, so it is not awaited either */
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+	assert_null(wire_body(wire, &ctx, sent.n, &body));
+	assert_int_equal(body.n, sent.n);
+	assert_true(answer_ok());
+	waitpid(child, NULL, 0);
+}
+
+static void
+a_gathered_body_of_another_length_is_refused(void **state)
+{
+	static const struct {
+		const char *declared;
+		bool good;
+	} rows[] = { { "4", false }, { "5", true }, { "6", false } };
+
+	(void)state;
+	gathering();
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		Str body;
+
+		say(client(i), request(S("/"), rows[i].declared, S("world")));
+		assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+		if (rows[i].good)
+			assert_null(wire_body(wire, &ctx, 100, &body));
+		else
+			assert_int_equal(wire_body(wire, &ctx, 100, &body)->code,
+			                 P_bad_request);
+		assert_true(answer_ok());
+	}
+}
+
+static void
+a_gathered_body_above_the_routes_limit_is_too_large(void **state)
+{
+	Str body;
+
+	(void)state;
+	gathering();
+	say(client(0), request(S("/"), "5", S("world")));
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+	assert_int_equal(wire_body(wire, &ctx, 4, &body)->code, P_body_too_large);
+	assert_true(answer_ok());
+	assert_true(holds(hear(clients[0]), "hello"));
+}
+
+static void
+a_body_that_is_late_is_handed_out_and_waited_for_no_more(void **state)
+{
+	int64_t begun_us = clock_mono_us();
+	Str body, whole = request(S("/"), "5", S("world"));
+
+	(void)state;
+	gathering();
+	say(client(0), str_sub(whole, 0, whole.n - 10));
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
+	assert_in_range(clock_mono_us() - begun_us, BODY_MS * 1000, BODY_MS * 1000 + 250000);
+	begun_us = clock_mono_us();
+	assert_int_equal(wire_body(wire, &ctx, 100, &body)->code, P_deadline_exceeded);
+	assert_true(clock_mono_us() - begun_us < 100000);
+	assert_true(answer_ok());
+	assert_true(holds(hear(clients[0]), "hello"));
+}
+
+static void
+who_leaves_in_the_middle_of_a_body_is_counted_and_forgotten(void **state)
+{
+	Str whole = request(S("/"), "5", S("world"));
+
+	(void)state;
+	gathering();
+	say(client(0), str_sub(whole, 0, whole.n - 10));
+	closep(&clients[0]);
+	clients[0] = -1;
+	signal_in_ms(50);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
+	assert_int_equal(wire_counts(wire).closed, 1);
+}
+
+static void
+stopping_waits_for_bodies_that_have_begun(void **state)
+{
+	Str body;
+	pid_t child;
+
+	(void)state;
+	gathering();
+	child = say_slowly(client(0), request(S("/"), "5", S("world")), 100);
+	signal_in_ms(20);
+	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_SIGNAL);
+	assert_int_equal(wire_next(wire, WIRE_SHUT), WIRE_REQUEST);
+	assert_null(wire_body(wire, &ctx, 100, &body));
+	assert_true(answer_ok());
+	waitpid(child, NULL, 0);
+	assert_int_equal(wire_next(wire, WIRE_SHUT), WIRE_SIGNAL);
+}
+
 /* A board of its own for the wire, whose file the caller removes with board_drop(). */
 static Board *
 board_take(void)
@@ -796,6 +976,13 @@ main(void)
 		WIRE_TEST(signals_are_open_only_while_waiting),
 		WIRE_TEST(the_library_takes_no_signal),
 		WIRE_TEST(stopping_takes_nobody_new_and_leaves_nobody_alone),
+		WIRE_TEST(a_small_body_is_whole_before_its_request_is_handed_out),
+		WIRE_TEST(a_body_that_is_too_large_to_gather_is_read_by_who_serves_it),
+		WIRE_TEST(a_gathered_body_of_another_length_is_refused),
+		WIRE_TEST(a_gathered_body_above_the_routes_limit_is_too_large),
+		WIRE_TEST(a_body_that_is_late_is_handed_out_and_waited_for_no_more),
+		WIRE_TEST(who_leaves_in_the_middle_of_a_body_is_counted_and_forgotten),
+		WIRE_TEST(stopping_waits_for_bodies_that_have_begun),
 		WIRE_TEST(who_waits_on_the_socket_is_served_before_the_end),
 		WIRE_TEST(who_comes_after_the_queue_was_closed_is_left_to_others),
 		WIRE_TEST(the_wait_to_be_accepted_is_counted_in),
