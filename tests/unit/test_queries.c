@@ -435,8 +435,8 @@ a_session_is_ended_by_revocation_and_by_either_expiry(void **state)
 	static const char *const changes[] = {
 		"UPDATE sessions SET revoked_at = now()",
 		"UPDATE sessions SET revoked_at = NULL, idle_expires_at = now()",
-		"UPDATE sessions SET idle_expires_at = now() + interval '1 hour', "
-		"absolute_expires_at = now()",
+		("UPDATE sessions SET idle_expires_at = now() + interval '1 hour', "
+		 "absolute_expires_at = now()"),
 	};
 	Bench *bench = *state;
 	SessionRights rights;
