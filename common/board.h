@@ -16,15 +16,18 @@
 #define BOARD_ROUTES 128
 #define BOARD_STATUSES 32     /* the statuses of board_statuses, and one place for any other */
 #define BOARD_BUCKETS 14      /* of the latency histograms; bounds in board.c */
+#define BOARD_RATES 65536     /* callers whose requests are counted at once */
 
 typedef enum WorkerState { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING } WorkerState;
 typedef enum Lane { LANE_API, LANE_AUTH, LANE_INFERENCE, LANE_OPS, LANES } Lane; /* 0: unless a route says */
 typedef enum Gate { GATE_HASH, GATES } Gate;
+typedef enum Breaker { BREAKER_CACHE, BREAKERS } Breaker;
 
 /* Events counted host-wide, as /metrics names them. */
 typedef enum BoardCount {
 	COUNT_HEADS_REFUSED, COUNT_HEADS_TIMED_OUT, COUNT_PEERS_CLOSED, COUNT_PEERS_EVICTED,
-	COUNT_LANE_REFUSED, COUNT_DB_CONNECTS, COUNT_DB_STATEMENTS, COUNT_DB_WAIT_US, COUNT_DB_FAULTS,
+	COUNT_LANE_REFUSED, COUNT_RATE_LIMITED, COUNT_CACHE_CALLS, COUNT_CACHE_FAULTS,
+	COUNT_DB_CONNECTS, COUNT_DB_STATEMENTS, COUNT_DB_WAIT_US, COUNT_DB_FAULTS,
 	COUNT_UPSTREAM_CALLS, COUNT_UPSTREAM_FAULTS, COUNT_LOG_DROPPED, COUNT_WORKERS_STARTED,
 	COUNT_WORKERS_CRASHED, COUNT_WORKERS_KILLED, BOARD_COUNTS
 } BoardCount;
@@ -106,6 +109,44 @@ void board_lane_leave(Board *board, int slot);
 bool board_gate_enter(Board *board, int slot, Gate gate, int most);
 void board_gate_leave(Board *board, int slot, Gate gate);
 
+/*
+ * Rate limits: `quota` requests in each window, which begins with a caller's first request. A window
+ * counts exactly, whoever counts in it, and is one word. When all places of a caller's set are taken
+ * by others, the one that has taken least is put out.
+ *
+ * A window and not a bucket that fills again all the time: 1,000 requests at once at a limit of 100
+ * a minute pass 100, however long they take, and what the field RateLimit promises is so.
+ */
+typedef struct RateRule {
+	int64_t quota, window_ms; /* quota: below 2^24 */
+} RateRule;
+
+typedef struct RateState {
+	int64_t left;     /* of the quota after this request */
+	int64_t reset_ms; /* until the window ends */
+} RateState;
+
+/*
+ * Count a request of a caller.
+ *
+ * kind, id  of the caller; ids of different kinds are different callers
+ * now_us    monotonic; passed in, so that a test can choose it
+ * returns   whether it is within the quota; one that is not counts for nothing
+ */
+bool board_rate_take(Board *board, unsigned kind, const uint8_t id[16], const RateRule *rule,
+                     int64_t now_us, RateState *out) MUST_USE;
+
+/*
+ * A breaker that opens at the first fault, for a helper that is easily done without: closed, or open
+ * until an instant, after which one process tries again. One word, so that a process that dies while
+ * it tries leaves nothing behind.
+ *
+ * open_us   how long it stays open after a fault
+ */
+bool board_breaker_enter(Board *board, Breaker breaker, int64_t now_us, int64_t open_us) MUST_USE;
+/* How it went for one that entered; true when that has opened it, or closed it. */
+bool board_breaker_leave(Board *board, Breaker breaker, bool good, int64_t now_us, int64_t open_us);
+
 /* --- whoever reports: one slot as it was at one moment */
 typedef struct BoardWorker {
 	int pid, slot, route;
@@ -121,6 +162,7 @@ typedef struct BoardWorker {
 bool board_worker(const Board *board, int slot, BoardWorker *out); /* false: the slot is free */
 int board_lane_count(const Board *board, Lane lane);
 int board_gate_count(const Board *board, Gate gate);
+bool board_breaker_open(const Board *board, Breaker breaker);
 /* 0: there is none, or it is dead; started: the last one's */
 int board_parent(const Board *board, Instant *started);
 

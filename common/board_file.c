@@ -43,6 +43,9 @@ layout_hash(void)
 		LANES,
 		BOARD_LANE_SETS,
 		GATES,
+		offsetof(struct Board, rates),
+		BOARD_RATE_SETS,
+		BREAKERS,
 	};
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 

@@ -1,12 +1,13 @@
 #pragma once
 
-/* How the board lies in memory. For board.c, board_file.c and board_count.c alone. */
+/* How the board lies in memory. For board.c and board_*.c alone. */
 
 #include "common/board.h"
 
 #include <stdatomic.h>
 
 enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64, BOARD_LANE_SETS = 4 };
+enum { BOARD_RATE_WAYS = 4, BOARD_RATE_SETS = BOARD_RATES / BOARD_RATE_WAYS };
 
 /*
  * One worker. Its owner alone writes it, between two steps of seq, so that readers see it as it was
@@ -38,6 +39,15 @@ typedef struct BoardRoute {
 	_Atomic uint64_t sum_us;
 } __attribute__((aligned(64))) BoardRoute;
 
+/* A caller whose requests are counted: 0, or the hash of who it is; its window. */
+typedef struct BoardRate {
+	_Atomic uint64_t key, state;
+} BoardRate;
+
+typedef struct BoardRateSet {
+	BoardRate v[BOARD_RATE_WAYS];
+} __attribute__((aligned(64))) BoardRateSet;
+
 struct Board {
 	uint64_t magic, layout;
 	_Atomic int32_t parent;
@@ -52,9 +62,12 @@ struct Board {
 	_Atomic bool reload_good;
 	_Atomic uint64_t reload_words[BOARD_WORDS_WORDS];
 	_Atomic uint64_t counts[BOARD_COUNTS] __attribute__((aligned(64)));
+	_Atomic int64_t breakers[BREAKERS]; /* 0: closed; else open until then, monotonic */
+	_Atomic uint64_t rate_seeds[2];
 	BoardPlaces lanes[LANES][BOARD_LANE_SETS], gates[GATES];
 	BoardRoute by_route[BOARD_ROUTES];
 	BoardSlot slots[BOARD_SLOTS];
+	BoardRateSet rates[BOARD_RATE_SETS];
 };
 
 /*
