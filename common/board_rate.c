@@ -35,7 +35,8 @@ window_over(Window window, int64_t window_ms, int64_t now_ms)
 	       window.start_ms - now_ms >= window_ms;
 }
 
-/* --- keys: SipHash-2-4 (Aumasson, Bernstein, 2012), so that nobody can aim at another's place */
+/* --- keys: SipHash-2-4 (Aumasson, Bernstein, 2012), so that nobody can aim at another's place
+ */
 
 static uint64_t
 rotated(uint64_t word, unsigned bits)
@@ -77,9 +78,12 @@ static uint64_t
 key_hash(Board *board, unsigned kind, const uint8_t id[16])
 {
 	uint64_t seeds[2] = { seed_of(&board->rate_seeds[0]), seed_of(&board->rate_seeds[1]) };
-	uint64_t v[4] = { seeds[0] ^ UINT64_C(0x736f6d6570736575), seeds[1] ^ UINT64_C(0x646f72616e646f6d),
-		          seeds[0] ^ UINT64_C(0x6c7967656e657261), seeds[1] ^ UINT64_C(0x7465646279746573) };
-	uint64_t words[3] = { 0, 0, UINT64_C(17) << 56 | kind }; /* 17 bytes: the id and its kind */
+	uint64_t v[4] = { seeds[0] ^ UINT64_C(0x736f6d6570736575),
+		          seeds[1] ^ UINT64_C(0x646f72616e646f6d),
+		          seeds[0] ^ UINT64_C(0x6c7967656e657261),
+		          seeds[1] ^ UINT64_C(0x7465646279746573) };
+	uint64_t words[3] = { 0, 0,
+		              UINT64_C(17) << 56 | kind }; /* 17 bytes: the id and its kind */
 
 	for (size_t i = 0; i < 16; i++)
 		words[i / 8] |= (uint64_t)id[i] << i % 8 * 8;
@@ -104,8 +108,8 @@ place_of_key(BoardRateSet *set, uint64_t key)
 	return NULL;
 }
 
-/* A place that is free or over, else the one that has taken least: a flood of new keys puts out its
- * own. */
+/* A place that is free or over, else the one that has taken least: a flood of new keys puts out
+ * its own. */
 static BoardRate *
 place_to_take(BoardRateSet *set, int64_t window_ms, int64_t now_ms)
 {
@@ -124,8 +128,9 @@ place_to_take(BoardRateSet *set, int64_t window_ms, int64_t now_ms)
 }
 
 /*
- * The place of a key. Two words are not one instruction: whoever is killed between them leaves the
- * new key with the old one's count, which is over, or the least there was, until its window ends.
+ * The place of a key. Two words are not one instruction: whoever is killed between them leaves
+ * the new key with the old one's count, which is over, or the least there was, until its window
+ * ends.
  */
 static BoardRate *
 place_find(BoardRateSet *set, uint64_t key, int64_t window_ms, int64_t now_ms)
@@ -152,8 +157,10 @@ board_rate_take(Board *board, unsigned kind, const uint8_t id[16], const RateRul
                 int64_t now_us, RateState *out)
 {
 	int64_t now_ms = now_us / 1000, window_ms = rule->window_ms;
-	uint64_t key = key_hash(board, kind, id), quota = MIN((uint64_t)rule->quota, count_most);
-	BoardRate *place = place_find(&board->rates[key % BOARD_RATE_SETS], key, window_ms, now_ms);
+	uint64_t key = key_hash(board, kind, id),
+		 quota = MIN((uint64_t)rule->quota, count_most);
+	BoardRate *place =
+	    place_find(&board->rates[key % BOARD_RATE_SETS], key, window_ms, now_ms);
 	uint64_t seen = place == NULL ? 0 : atomic_load(&place->state);
 	Window window = { now_ms, 0 };
 	bool passes;
@@ -182,9 +189,10 @@ board_breaker_enter(Board *board, Breaker breaker, int64_t now_us, int64_t open_
 
 	if (until == 0)
 		return true;
-	/* Whoever moves the instant is the probe; should it die, the next comes when it is over. */
-	return now_us >= until &&
-	       atomic_compare_exchange_strong(&board->breakers[breaker], &until, now_us + open_us);
+	/* Whoever moves the instant is the probe; should it die, the next comes when it is
+	 * over. */
+	return now_us >= until && atomic_compare_exchange_strong(&board->breakers[breaker],
+	                                                         &until, now_us + open_us);
 }
 
 bool

@@ -1,6 +1,7 @@
 #include "fcgi/rooms.h"
 
 #include "fcgi/accept.h"
+#include "fcgi/limit.h"
 #include "fcgi/session.h"
 
 static const char json_type[] = "application/json";
@@ -122,5 +123,6 @@ admit(Req *rq)
 	TRY(lane_enter(rq));
 	TRY(body_admit(rq));
 	TRY(answer_admit(rq));
-	return caller_admit(rq);
+	TRY(caller_admit(rq));
+	return limit_admit(rq);
 }

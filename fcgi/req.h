@@ -47,6 +47,7 @@ typedef struct Route {
 	const char *media;       /* of the answer, separated by spaces, best first; NULL: application/json */
 	const ProblemCode *problems; /* those of its own, for the documents; ends with P_internal */
 	const char *about;       /* one sentence */
+	bool unlimited;          /* not counted by the rate limits: probes and scrapes */
 	bool own_token;          /* the handler reads Authorization itself: an ended session's token is good there */
 } Route;
 

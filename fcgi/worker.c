@@ -46,7 +46,7 @@ static const struct {
 	const Problem *(*enter)(Req *rq);
 } rooms[] = {
 	{ "route", route_find },   /* 404 405; HEAD, OPTIONS, CORS */
-	{ "admit", admit },        /* 503 413 415 406, 401, 403 */
+	{ "admit", admit },        /* 503 413 415 406, 401, 403, 429 */
 	{ "intake", intake_read }, /* 400 422: path, query, headers and body into one struct */
 	{ "work", work_do },       /* transaction, handler, body of the answer */
 };
