@@ -19,7 +19,7 @@ typedef struct BoardSlot {
 	_Atomic uint64_t start; /* of the process, in ticks since boot; 0: not known */
 	_Atomic int32_t owner;  /* process that will free the slot */
 	_Atomic uint64_t owner_start;
-	_Atomic int32_t state, route;
+	_Atomic int32_t state, route, kind;
 	_Atomic uint32_t generation;
 	_Atomic int32_t lane, lane_place; /* where to look first; the places are what counts */
 	_Atomic int32_t gate_place[GATES];
@@ -56,7 +56,7 @@ struct Board {
 	_Atomic uint32_t generation;
 	_Atomic int32_t queue;
 	_Atomic bool draining;
-	_Atomic uint64_t socket_device, socket_inode, routes;
+	_Atomic uint64_t socket_device[SOCKETS], socket_inode[SOCKETS], routes;
 	_Atomic uint32_t reload_seq;
 	_Atomic uint64_t reload_count;
 	_Atomic bool reload_good;
@@ -64,6 +64,8 @@ struct Board {
 	_Atomic uint64_t counts[BOARD_COUNTS] __attribute__((aligned(64)));
 	_Atomic int64_t breakers[BREAKERS]; /* 0: closed; else open until then, monotonic */
 	_Atomic uint64_t rate_seeds[2];
+	_Atomic uint64_t heard; /* 24 bits of the source, 40 of the moment in milliseconds */
+	_Atomic uint64_t epoch_all, epochs[BOARD_EPOCHS];
 	BoardPlaces lanes[LANES][BOARD_LANE_SETS], gates[GATES];
 	BoardRoute by_route[BOARD_ROUTES];
 	BoardSlot slots[BOARD_SLOTS];

@@ -102,7 +102,7 @@ path_clear(const char *path, const SocketAddress *address, const Board *board, c
 		return errno == ENOENT || fail(why, n, "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(about.st_mode))
 		return fail(why, n, "%s is there already, and no socket", path);
-	if (is_alive(address) && !board_socket_is(board, about.st_dev, about.st_ino))
+	if (is_alive(address) && !board_socket_is(board, SOCKET_MAIN, about.st_dev, about.st_ino))
 		return fail(why, n, "%s is in use by another server", path);
 	return unlink(path) == 0 || fail(why, n, "%s: %s", path, strerror(errno));
 }
@@ -149,7 +149,7 @@ unix_open(Listener *listener, const SocketAddress *address, Board *board, char *
 	listener->device = about.st_dev;
 	listener->inode = about.st_ino;
 	memcpy(listener->path, path, strlen(path) + 1); /* length: socket_address_read */
-	board_socket_set(board, about.st_dev, about.st_ino);
+	board_socket_set(board, SOCKET_MAIN, about.st_dev, about.st_ino);
 	return true;
 }
 

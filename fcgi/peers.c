@@ -28,6 +28,7 @@ struct Peers {
 	WireConfig config;
 	int epoll;
 	bool listening;    /* the listening socket is in the set */
+	bool waking;       /* and config.wake_fd, whose events carry this struct's address */
 	int64_t pause_us;  /* no accepting before */
 	int64_t logged_us; /* when a failing accept was last written down */
 	int64_t left_us;   /* when peers_next last returned */
@@ -52,6 +53,19 @@ listen_set(Peers *peers, bool listening)
 	peers->listening = listening;
 }
 
+/* The same for the descriptor that ends the wait. */
+static void
+wake_set(Peers *peers, bool waking)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = peers };
+
+	if (peers->waking == waking)
+		return;
+	CHECK(epoll_ctl(peers->epoll, waking ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
+	                peers->config.wake_fd, &event) == 0);
+	peers->waking = waking;
+}
+
 Peers *
 peers_open(const WireConfig *config)
 {
@@ -71,6 +85,7 @@ peers_open(const WireConfig *config)
 	if (config->tcp) /* connections inherit it */
 		setsockopt(config->listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	listen_set(peers, true);
+	wake_set(peers, config->wake_fd > 0);
 	peers->left_us = clock_mono_us();
 	return peers;
 }
@@ -407,16 +422,20 @@ hear(Peers *peers, int timeout_ms, bool knocks, bool *signalled)
 
 	CHECK(n >= 0 || errno == EINTR);
 	*signalled = n < 0;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		knock = knock || events[i].data.ptr == NULL;
+		*signalled = *signalled || events[i].data.ptr == peers;
+	}
 	if (knock && knocks)
 		head = accept_one(peers);
 	for (int i = 0; i < n && !in_hand(head); i++) {
 		Peer *peer = events[i].data.ptr;
 
-		if (peer != NULL && peer->state == PEER_HEAD)
+		if (events[i].data.ptr == NULL || events[i].data.ptr == peers)
+			continue;
+		if (peer->state == PEER_HEAD)
 			head = head_read(peers, peer);
-		else if (peer != NULL && peer->state == PEER_DRAIN)
+		else if (peer->state == PEER_DRAIN)
 			drain(peers, peer);
 	}
 	return head;
@@ -449,8 +468,10 @@ peers_next(Peers *peers, bool stop)
 	bool signalled = false, fresh = true;
 
 	come_back(peers);
-	if (stop)
+	if (stop) {
 		listen_set(peers, false);
+		wake_set(peers, false);
+	}
 	if (peers->places.n_heads > 0)
 		head = hear(peers, 0, false, &signalled);
 	for (;;) {

@@ -19,11 +19,12 @@ typedef struct WireConfig {
 	int head_ms;              /* deadline of the head */
 	const char *const *allow; /* addresses or networks, NULL at the end; not copied */
 	size_t n_allow;
+	int wake_fd;              /* ends the wait, as a signal does, while it is readable; 0: none */
 } WireConfig;
 
 typedef enum WireEvent {
 	WIRE_REQUEST, /* a head is complete */
-	WIRE_SIGNAL,  /* a signal came while waiting: look at your flags */
+	WIRE_SIGNAL,  /* a signal came while waiting, or wake_fd is readable: look at your flags */
 } WireEvent;
 
 /* Refused or lost peers, by reason, since wire_open. */
@@ -45,7 +46,7 @@ void wire_close(Wire *wire);
  * Wait for the next request. The process's signals, which are blocked elsewhere, are open only
  * in here.
  *
- * stop  take no new connection, and let no signal end the wait: WIRE_SIGNAL comes at once when
+ * stop  take no new connection, and let nothing end the wait: WIRE_SIGNAL comes at once when
  *       none of those already accepted has begun a head or still sends what was answered early.
  *       A silent one has 50 ms from its connect to begin.
  */

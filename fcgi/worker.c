@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/upstream.h"
 #include "fcgi/rooms.h"
+#include "fcgi/tokens.h"
 #include "schema/verify.h"
 
 enum {
@@ -211,6 +212,7 @@ worker_main(const WorkerStart *start)
 	fits = database_fits(&w);
 	if (fits)
 		loop(&w);
+	tokens_wipe();
 	upstream_close(w.ctx.upstream);
 	db_close(w.ctx.db);
 	wire_close(w.wire);
