@@ -40,6 +40,8 @@ lane_enter(Req *rq)
 {
 	Lane lane = rq->route->lane;
 
+	if (rq->keeper)
+		return NULL; /* lanes are of workers */
 	if (!board_lane_enter(rq->board, rq->slot, lane, lane_limit(lane))) {
 		board_count_add(rq->board, COUNT_LANE_REFUSED, 1);
 		return problem_inside(rq->ctx, P_overloaded, "lane %s is full", lane_names[lane]);

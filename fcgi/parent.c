@@ -24,7 +24,7 @@ static const size_t reload_ceiling = MIB(1);
 typedef struct Parent {
 	const ParentStart *start;
 	Board *board;
-	Listener listener;
+	Listener listeners[SOCKETS];
 	Pool *pool;
 	Settings *settings;  /* what conf points to */
 	Settings *before;    /* of the old workers, while new ones start; else NULL */
@@ -59,7 +59,7 @@ log_pool(const Parent *parent, const char *event)
 
 	log_start(&line, LOG_NOTICE, event);
 	log_num(&line, "generation", parent->generation);
-	log_num(&line, "workers", (int64_t)pool_all(parent->pool));
+	log_num(&line, "workers", (int64_t)pool_all(parent->pool, SLOT_WORKER));
 	log_end(&line);
 }
 
@@ -127,7 +127,8 @@ static void
 reload_undo(Parent *parent)
 {
 	pool_target(parent->pool, parent->generation);
-	pool_end_others(parent->pool, parent->generation);
+	pool_end_others(parent->pool, SLOT_WORKER, parent->generation);
+	pool_end_others(parent->pool, SLOT_KEEPER, parent->generation);
 	settings_free(parent->settings);
 	parent->settings = parent->before;
 	parent->before = NULL;
@@ -140,7 +141,8 @@ static void
 reload_finish(Parent *parent)
 {
 	parent->generation = parent->next - 1;
-	pool_end_others(parent->pool, parent->generation);
+	pool_end_others(parent->pool, SLOT_WORKER, parent->generation);
+	pool_end_others(parent->pool, SLOT_KEEPER, parent->generation);
 	settings_free(parent->before);
 	parent->before = NULL;
 	board_generation_set(parent->board, parent->generation);
@@ -161,7 +163,8 @@ reload_step(Parent *parent)
 	else if (parent->before != NULL && pool_failed(parent->pool, fresh))
 		reload_undo(parent);
 	else if (parent->before != NULL &&
-	         pool_ready(parent->pool, fresh) >= (size_t)conf->pool_workers)
+	         pool_ready(parent->pool, SLOT_KEEPER, fresh) > 0 &&
+	         pool_ready(parent->pool, SLOT_WORKER, fresh) >= (size_t)conf->pool_workers)
 		reload_finish(parent);
 }
 
@@ -174,7 +177,19 @@ stop_begin(Parent *parent)
 	log_pool(parent, "stopping");
 	notify_say("STOPPING=1");
 	board_draining_set(parent->board, true);
-	listen_unlink(&parent->listener);
+	listen_unlink(&parent->listeners[SOCKET_MAIN]);
+}
+
+/* The keeper last: while workers finish it says how they do. returns  whether all have ended */
+static bool
+stop_step(Parent *parent)
+{
+	pool_end_others(parent->pool, SLOT_WORKER, 0); /* 0 is nobody's */
+	if (pool_all(parent->pool, SLOT_WORKER) > 0)
+		return false;
+	listen_unlink(&parent->listeners[SOCKET_STATUS]);
+	pool_end_others(parent->pool, SLOT_KEEPER, 0);
+	return pool_all(parent->pool, SLOT_KEEPER) == 0;
 }
 
 /* --- the rest of a parent's day */
@@ -183,7 +198,7 @@ stop_begin(Parent *parent)
 static void
 ready_step(Parent *parent)
 {
-	if (parent->ready || pool_ready(parent->pool, parent->generation) == 0)
+	if (parent->ready || pool_ready(parent->pool, SLOT_WORKER, parent->generation) == 0)
 		return;
 	parent->ready = true;
 	log_pool(parent, "ready");
@@ -217,7 +232,7 @@ sweep_step(Parent *parent)
 	parent->sweep = deadline_in_ms(SWEEP_MS);
 	orphans_end(parent);
 	board_sweep(parent->board);
-	board_queue_set(parent->board, queue_length(parent->listener.fd));
+	board_queue_set(parent->board, queue_length(parent->listeners[SOCKET_MAIN].fd));
 	board_count_add(parent->board, COUNT_LOG_DROPPED, dropped - parent->dropped);
 	parent->dropped = dropped;
 }
@@ -256,8 +271,7 @@ day(Parent *parent)
 			pool_reap(parent->pool);
 		pool_watch(parent->pool);
 		if (parent->stopping) {
-			pool_end_others(parent->pool, 0); /* 0 is nobody's */
-			if (pool_all(parent->pool) == 0)
+			if (stop_step(parent))
 				return;
 		} else {
 			pool_fill(parent->pool);
@@ -280,17 +294,21 @@ parent_run(const ParentStart *start)
 	Parent parent = {
 		.start = start,
 		.board = start->board,
-		.listener = start->listener,
 		.settings = settings.to,
 		.started_us = clock_mono_us(),
 	};
 
+	memcpy(parent.listeners, start->listeners, sizeof parent.listeners);
 	/* Generations go on from where the parent before left off: posternctl waits for a
 	 * change. */
 	parent.generation = board_generation(start->board) + 1;
 	parent.next = parent.generation + 1;
-	parent.pool =
-	    pool_make(start->board, start->listener.fd, start->listener.tcp, start->lock_fd);
+	parent.pool = pool_make(&(PoolStart){
+	    .board = start->board,
+	    .serving = &start->listeners[SOCKET_MAIN],
+	    .status = &start->listeners[SOCKET_STATUS],
+	    .lock_fd = start->lock_fd,
+	});
 	pool_target(parent.pool, parent.generation);
 	board_routes_set(start->board, routes_hash());
 	board_draining_set(start->board, false);

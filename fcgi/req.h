@@ -89,6 +89,7 @@ struct Req {
 	int64_t start_us;        /* its first byte, monotonic */
 	int slot;                /* on the board */
 	int listen_fd;
+	bool keeper;             /* the keeper serves it: routes of operation that need no database */
 	bool lane_held;
 
 	int status;              /* of the answer; 0 until decided */

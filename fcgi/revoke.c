@@ -85,10 +85,12 @@ revoke_heard(Board *board, Str words)
 uint64_t
 revoke_source(void)
 {
+	const char *const texts[] = { conf->database_dsn, conf->database_listen_dsn };
 	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 
-	for (const char *c = conf->database_dsn; *c != '\0'; c++)
-		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < COUNT(texts); i++)
+		for (const char *c = texts[i]; *c != '\0'; c++)
+			hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
 	return hash ^ hash >> 32;
 }
 

@@ -30,7 +30,7 @@ void revoke_settle(Ctx *ctx, Board *board);
 /* Raise what a message from another host names; one that is not understood raises everything. */
 void revoke_heard(Board *board, Str words);
 
-/* The number of the database that we hear of, from database.dsn. */
+/* The number of the database that we hear of, from its settings. */
 uint64_t revoke_source(void);
 
 /* Does this host hear what others change? Otherwise nothing that is kept may be trusted. */

@@ -19,17 +19,17 @@ enum {
 	MEMORY_EVERY = 64,                 /* requests between two looks at one's own memory */
 };
 
-static volatile sig_atomic_t told_to_stop;
+static volatile sig_atomic_t stop_seen;
 
 static void
 on_stop(int signal)
 {
 	(void)signal;
-	told_to_stop = 1;
+	stop_seen = 1;
 }
 
-static void
-signals_set(void)
+void
+worker_signals(void)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -39,6 +39,12 @@ signals_set(void)
 	sigaction(SIGQUIT, &ignore, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+bool
+worker_told_to_stop(void)
+{
+	return stop_seen != 0;
 }
 
 /* The rooms between gate and answer, in the order of the contract's refusals. */
@@ -102,27 +108,34 @@ counts_report(Worker *w)
 	*seen = now;
 }
 
-static void
-request_serve(Worker *w)
+void
+worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx)
 {
 	DbCost cost;
 	Req rq = {
-		.ctx = &w->ctx,
-		.wire = w->wire,
-		.board = w->start->board,
-		.slot = w->start->slot,
-		.listen_fd = w->start->listen_fd,
-		.start_us = wire_first_byte_us(w->wire),
-		.headers = { .arena = w->ctx.arena },
-		.out = { .arena = w->ctx.arena },
+		.ctx = ctx,
+		.wire = wire,
+		.board = start->board,
+		.slot = start->slot,
+		.keeper = start->keeper,
+		.listen_fd = start->listen_fd,
+		.start_us = wire_first_byte_us(wire),
+		.headers = { .arena = ctx->arena },
+		.out = { .arena = ctx->arena },
 	};
 
 	serve(&rq);
-	cost = db_cost(w->ctx.db);
+	cost = db_cost(ctx->db);
 	board_count_add(rq.board, COUNT_DB_STATEMENTS, cost.statements);
 	board_count_add(rq.board, COUNT_DB_WAIT_US, (uint64_t)cost.wait_us);
-	db_settle(w->ctx.db);
-	arena_reset(w->ctx.arena);
+	db_settle(ctx->db);
+	arena_reset(ctx->arena);
+}
+
+static void
+request_done(Worker *w)
+{
+	worker_serve(w->start, w->wire, &w->ctx);
 	counts_report(w);
 	w->requests++;
 }
@@ -146,11 +159,11 @@ static void
 loop(Worker *w)
 {
 	for (bool over = false;; over = over || is_over(w)) {
-		bool stop = told_to_stop || over;
+		bool stop = worker_told_to_stop() || over;
 
 		board_state_set(w->start->board, w->start->slot, stop ? WORKER_DRAINING : WORKER_IDLE);
 		if (wire_next(w->wire, stop) == WIRE_REQUEST)
-			request_serve(w);
+			request_done(w);
 		else if (stop)
 			return;
 	}
@@ -192,7 +205,7 @@ worker_main(const WorkerStart *start)
 	Worker w = { .start = start, .requests_max = requests_jittered(conf->pool_max_requests) };
 	bool fits;
 
-	signals_set();
+	worker_signals();
 	w.ctx.arena = arena_open(REQUEST_BYTES);
 	w.wire = wire_open(&(WireConfig){
 	    .listen_fd = start->listen_fd,
