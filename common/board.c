@@ -109,6 +109,7 @@ board_slot_take(Board *board, int pid)
 		PUT(slot->owner, getpid());
 		PUT(slot->owner_start, process_start(getpid(), &dead));
 		PUT(slot->route, -1);
+		PUT(slot->kind, SLOT_WORKER);
 		PUT(slot->generation, 0);
 		PUT(slot->lane, -1);
 		for (size_t gate = 0; gate < GATES; gate++)
@@ -144,6 +145,16 @@ board_slot_pid_set(Board *board, int slot_number, int pid)
 	/* The worker may write its slot by now, but never these two. */
 	PUT(slot->start, process_start(pid, &dead));
 	atomic_store(&slot->pid, pid);
+}
+
+void
+board_slot_kind_set(Board *board, int slot_number, SlotKind kind)
+{
+	BoardSlot *slot = slot_of(board, slot_number);
+
+	write_begin(&slot->seq);
+	PUT(slot->kind, (int32_t)kind);
+	write_end(&slot->seq);
 }
 
 static void
@@ -259,17 +270,17 @@ board_draining(const Board *board)
 }
 
 void
-board_socket_set(Board *board, uint64_t device, uint64_t inode)
+board_socket_set(Board *board, BoardSocket which, uint64_t device, uint64_t inode)
 {
-	PUT(board->socket_device, device);
-	PUT(board->socket_inode, inode);
+	PUT(board->socket_device[which], device);
+	PUT(board->socket_inode[which], inode);
 }
 
 bool
-board_socket_is(const Board *board, uint64_t device, uint64_t inode)
+board_socket_is(const Board *board, BoardSocket which, uint64_t device, uint64_t inode)
 {
-	return inode != 0 && GET(board->socket_device) == device &&
-	       GET(board->socket_inode) == inode;
+	return inode != 0 && GET(board->socket_device[which]) == device &&
+	       GET(board->socket_inode[which]) == inode;
 }
 
 void
@@ -490,6 +501,7 @@ board_worker(const Board *board, int slot_number, BoardWorker *out)
 		out->pid = GET(slot->pid);
 		out->slot = slot_number;
 		out->route = GET(slot->route);
+		out->kind = GET(slot->kind) == SLOT_KEEPER ? SLOT_KEEPER : SLOT_WORKER;
 		out->state = state > WORKER_NONE && state <= WORKER_DRAINING
 		                 ? (WorkerState)state
 		                 : WORKER_NONE;

@@ -16,15 +16,21 @@
 #define BOARD_ROUTES 128
 #define BOARD_STATUSES 32     /* the statuses of board_statuses, and one place for any other */
 #define BOARD_BUCKETS 14      /* of the latency histograms; bounds in board.c */
+#define BOARD_EPOCHS 65536    /* what board_epoch_of() is below */
+#define BOARD_RATES 65536     /* callers whose requests are counted at once */
 
 typedef enum WorkerState { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING } WorkerState;
 typedef enum Lane { LANE_API, LANE_AUTH, LANE_INFERENCE, LANE_OPS, LANES } Lane; /* 0: unless a route says */
 typedef enum Gate { GATE_HASH, GATES } Gate;
+typedef enum SlotKind { SLOT_WORKER, SLOT_KEEPER } SlotKind;
+typedef enum EpochKind { EPOCH_SESSION, EPOCH_USER, EPOCH_KEY, EPOCH_ROLE } EpochKind;
+typedef enum Breaker { BREAKER_CACHE, BREAKERS } Breaker;
 
 /* Events counted host-wide, as /metrics names them. */
 typedef enum BoardCount {
 	COUNT_HEADS_REFUSED, COUNT_HEADS_TIMED_OUT, COUNT_PEERS_CLOSED, COUNT_PEERS_EVICTED,
-	COUNT_LANE_REFUSED, COUNT_DB_CONNECTS, COUNT_DB_STATEMENTS, COUNT_DB_WAIT_US, COUNT_DB_FAULTS,
+	COUNT_LANE_REFUSED, COUNT_RATE_LIMITED, COUNT_CACHE_CALLS, COUNT_CACHE_FAULTS,
+	COUNT_DB_CONNECTS, COUNT_DB_STATEMENTS, COUNT_DB_WAIT_US, COUNT_DB_FAULTS,
 	COUNT_UPSTREAM_CALLS, COUNT_UPSTREAM_FAULTS, COUNT_LOG_DROPPED, COUNT_WORKERS_STARTED,
 	COUNT_WORKERS_CRASHED, COUNT_WORKERS_KILLED, BOARD_COUNTS
 } BoardCount;
@@ -47,6 +53,9 @@ Board *board_open(const char *dir);
 const Board *board_attach(const char *dir);
 void board_close(const Board *board);
 
+/* Take part in the board in dir as it is: for a tool that has changed something. NULL with errno. */
+Board *board_join(const char *dir);
+
 /* Clear the slots of dead processes that have no living parent of ours. */
 void board_sweep(Board *board);
 
@@ -62,6 +71,7 @@ int board_slot_take(Board *board, int pid);          /* a free slot, to be freed
 /* Before the fork: past ready_by plus the hard limit the parent kills a worker that only starts. */
 void board_slot_set(Board *board, int slot, uint32_t generation, Deadline ready_by);
 void board_slot_pid_set(Board *board, int slot, int pid); /* after it: the child's */
+void board_slot_kind_set(Board *board, int slot, SlotKind kind); /* taken as a worker's */
 void board_slot_free(Board *board, int slot);        /* its worker is gone: lanes and gates come back */
 void board_generation_set(Board *board, uint32_t generation);
 uint32_t board_generation(const Board *board);
@@ -69,9 +79,10 @@ void board_parent_set(Board *board, int pid, Instant started); /* pid 0: none */
 void board_draining_set(Board *board, bool draining);
 bool board_draining(const Board *board);
 
-/* The socket that the parent bound last, so that the next one knows it for its own. */
-void board_socket_set(Board *board, uint64_t device, uint64_t inode);
-bool board_socket_is(const Board *board, uint64_t device, uint64_t inode);
+/* The sockets that the parent bound last, so that the next one knows them for its own. */
+typedef enum BoardSocket { SOCKET_MAIN, SOCKET_STATUS, SOCKETS } BoardSocket;
+void board_socket_set(Board *board, BoardSocket which, uint64_t device, uint64_t inode);
+bool board_socket_is(const Board *board, BoardSocket which, uint64_t device, uint64_t inode);
 
 /*
  * Connections that wait to be accepted. The kernel keeps their order and not their age; but who is
@@ -122,9 +133,76 @@ void board_lane_leave(Board *board, int slot);
 bool board_gate_enter(Board *board, int slot, Gate gate, int most);
 void board_gate_leave(Board *board, int slot, Gate gate);
 
+/*
+ * Rate limits: `quota` requests in each window, which begins with a caller's first request. A window
+ * counts exactly, whoever counts in it, and is one word. When all places of a caller's set are taken
+ * by others, the one that has taken least is put out.
+ *
+ * A window and not a bucket that fills again all the time: 1,000 requests at once at a limit of 100
+ * a minute pass 100, however long they take, and what the field RateLimit promises is so.
+ */
+typedef struct RateRule {
+	int64_t quota, window_ms; /* quota: below 2^24 */
+} RateRule;
+
+typedef struct RateState {
+	int64_t left;     /* of the quota after this request */
+	int64_t reset_ms; /* until the window ends */
+} RateState;
+
+/*
+ * Count a request of a caller.
+ *
+ * kind, id  of the caller; ids of different kinds are different callers
+ * now_us    monotonic; passed in, so that a test can choose it
+ * returns   whether it is within the quota; one that is not counts for nothing
+ */
+bool board_rate_take(Board *board, unsigned kind, const uint8_t id[16], const RateRule *rule,
+                     int64_t now_us, RateState *out) MUST_USE;
+
+/*
+ * A breaker that opens at the first fault, for a helper that is easily done without: closed, or open
+ * until an instant, after which one process tries again. One word, so that a process that dies while
+ * it tries leaves nothing behind.
+ *
+ * open_us   how long it stays open after a fault
+ */
+bool board_breaker_enter(Board *board, Breaker breaker, int64_t now_us, int64_t open_us) MUST_USE;
+/* How it went for one that entered; true when that has opened it, or closed it. */
+bool board_breaker_leave(Board *board, Breaker breaker, bool good, int64_t now_us, int64_t open_us);
+
+/*
+ * --- epochs: has anything changed that kept rights depend on?
+ *
+ * A fixed array of counters that only rise. Whoever keeps rights notes the sum of the counters of
+ * its session, user, key and roles before it asks the database; the same sum later says that none
+ * of them has risen. Ids may share a counter: that costs a question too many, never a stale right.
+ * Whoever changes one of them raises its counter after the COMMIT.
+ */
+
+/* The counter of an id: the bytes of a Uuid, or a name. The same in every process of the host. */
+uint16_t board_epoch_of(EpochKind kind, Str id);
+void board_epoch_raise(Board *board, uint16_t epoch);
+
+/* All at once: messages may have been missed. */
+void board_epochs_raise(Board *board);
+
+/* Of these and the one that board_epochs_raise() raises; random when the board is new. */
+uint64_t board_epochs_sum(const Board *board, const uint16_t *epochs, size_t n);
+
+/*
+ * Everything that was sent before at_us (monotonic) has been heard, and its epochs are raised.
+ * source: a number for the database it was sent in, of which the low 24 bits count.
+ */
+void board_heard_set(Board *board, uint64_t source, int64_t at_us);
+
+/* The last such moment, whole milliseconds; 0: of this source nothing is known. */
+int64_t board_heard_us(const Board *board, uint64_t source);
+
 /* --- whoever reports: one slot as it was at one moment */
 typedef struct BoardWorker {
 	int pid, slot, route;
+	SlotKind kind;
 	WorkerState state;
 	uint32_t generation;
 	char request_id[72];
@@ -137,6 +215,7 @@ typedef struct BoardWorker {
 bool board_worker(const Board *board, int slot, BoardWorker *out); /* false: the slot is free */
 int board_lane_count(const Board *board, Lane lane);
 int board_gate_count(const Board *board, Gate gate);
+bool board_breaker_open(const Board *board, Breaker breaker);
 /* 0: there is none, or it is dead; started: the last one's */
 int board_parent(const Board *board, Instant *started);
 

@@ -33,6 +33,7 @@ layout_hash(void)
 		sizeof(BoardRoute),
 		offsetof(struct Board, accepted),
 		offsetof(struct Board, counts),
+		offsetof(struct Board, epochs),
 		offsetof(struct Board, lanes),
 		offsetof(struct Board, by_route),
 		offsetof(struct Board, slots),
@@ -41,10 +42,15 @@ layout_hash(void)
 		BOARD_STATUSES,
 		BOARD_BUCKETS,
 		BOARD_COUNTS,
+		BOARD_EPOCHS,
+		SOCKETS,
 		LANES,
 		BOARD_LANE_SETS,
 		BOARD_MOMENTS,
 		GATES,
+		offsetof(struct Board, rates),
+		BOARD_RATE_SETS,
+		BREAKERS,
 	};
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -130,6 +136,7 @@ static Board *
 board_make(int dir)
 {
 	CLEANUP(closep) int fd = -1;
+	uint64_t random;
 	Board *board;
 	int failed;
 
@@ -147,6 +154,8 @@ board_make(int dir)
 		errno = failed;
 		return NULL;
 	}
+	random_bytes(&random, sizeof random); /* a sum of another board's means nothing here */
+	atomic_store(&board->epoch_all, random);
 	board->magic = board_magic;
 	board->layout = layout_hash();
 	if (renameat(dir, board_new_name, dir, board_name) < 0) {
@@ -174,6 +183,14 @@ board_open(const char *dir)
 	if (board != NULL)
 		board_sweep(board);
 	return board;
+}
+
+Board *
+board_join(const char *dir)
+{
+	CLEANUP(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? NULL : board_find(fd, O_RDWR, PROT_READ | PROT_WRITE);
 }
 
 const Board *

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64, BOARD_LANE_SETS = 4, BOARD_MOMENTS = 64 };
+enum { BOARD_RATE_WAYS = 4, BOARD_RATE_SETS = BOARD_RATES / BOARD_RATE_WAYS };
 
 /*
  * One worker. Its owner alone writes it, between two steps of seq, so that readers see it as it was
@@ -18,7 +19,7 @@ typedef struct BoardSlot {
 	_Atomic uint64_t start; /* of the process, in ticks since boot; 0: not known */
 	_Atomic int32_t owner;  /* process that will free the slot */
 	_Atomic uint64_t owner_start;
-	_Atomic int32_t state, route;
+	_Atomic int32_t state, route, kind;
 	_Atomic uint32_t generation;
 	_Atomic int32_t lane, lane_place; /* where to look first; the places are what counts */
 	_Atomic int32_t gate_place[GATES];
@@ -44,6 +45,15 @@ typedef struct BoardMoment {
 	_Atomic uint64_t last_number;
 } BoardMoment;
 
+/* A caller whose requests are counted: 0, or the hash of who it is; its window. */
+typedef struct BoardRate {
+	_Atomic uint64_t key, state;
+} BoardRate;
+
+typedef struct BoardRateSet {
+	BoardRate v[BOARD_RATE_WAYS];
+} __attribute__((aligned(64))) BoardRateSet;
+
 struct Board {
 	uint64_t magic, layout;
 	_Atomic int32_t parent;
@@ -52,7 +62,7 @@ struct Board {
 	_Atomic uint32_t generation;
 	_Atomic int32_t queue;
 	_Atomic bool draining;
-	_Atomic uint64_t socket_device, socket_inode, routes;
+	_Atomic uint64_t socket_device[SOCKETS], socket_inode[SOCKETS], routes;
 	_Atomic uint32_t reload_seq;
 	_Atomic uint64_t reload_count;
 	_Atomic bool reload_good;
@@ -62,9 +72,14 @@ struct Board {
 	BoardMoment moment[BOARD_MOMENTS];
 	_Atomic uint64_t accepted __attribute__((aligned(64)));
 	_Atomic uint64_t counts[BOARD_COUNTS] __attribute__((aligned(64)));
+	_Atomic int64_t breakers[BREAKERS]; /* 0: closed; else open until then, monotonic */
+	_Atomic uint64_t rate_seeds[2];
+	_Atomic uint64_t heard; /* 24 bits of the source, 40 of the moment in milliseconds */
+	_Atomic uint64_t epoch_all, epochs[BOARD_EPOCHS];
 	BoardPlaces lanes[LANES][BOARD_LANE_SETS], gates[GATES];
 	BoardRoute by_route[BOARD_ROUTES];
 	BoardSlot slots[BOARD_SLOTS];
+	BoardRateSet rates[BOARD_RATE_SETS];
 };
 
 /*

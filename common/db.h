@@ -29,7 +29,8 @@
  * COMMIT whose answer was lost is unavailable or deadline_exceeded, with "commit outcome
  * unknown" inside, and never again.
  *
- * Not offered: two statements at once on a connection, LISTEN, COPY, cursors.
+ * Not offered: two statements at once on a connection, COPY, cursors; for LISTEN see
+ * common/db_listen.h.
  */
 
 #include "common/model.h"

@@ -9,6 +9,7 @@
  *	db_rows.c   statements and their rows, by db_codec.c into structs
  *	db_fault.c  what the server complains of, as a Problem
  *	db.c        the session, transactions, what may be repeated
+ *	db_listen.c a connection of its own that hears messages, and never waits
  */
 
 #include <libpq-fe.h>
@@ -105,6 +106,14 @@ struct Db {
 	DbBatch out, setup;
 	DbCost cost;
 };
+
+/*
+ * Begin to connect to this host: what the connection string says, then what it leaves open.
+ *
+ * name     application_name, unless the connection string has one
+ * returns  never NULL, for PQconnectPoll(); the caller closes it
+ */
+PGconn *link_dial(const char *dsn, const char *name, const DbHosts *hosts, DbHost host);
 
 /*
  * Dial until a server answers as wanted, each host within its share of the deadline. Outside

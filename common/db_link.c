@@ -190,23 +190,25 @@ params_add(Params *params, const char *keyword, const char *value)
 	params->values[params->n++] = value;
 }
 
-/* What the connection string says, for this host; then what it leaves open. */
-static PGconn *
-dial_start(const Db *db, DbHost host)
+PGconn *
+link_dial(const char *dsn, const char *name, const DbHosts *hosts, DbHost host)
 {
 	Params params = { .n = 0 };
+	PGconn *conn;
 
-	params_add(&params, "dbname", db->dsn);
+	params_add(&params, "dbname", dsn);
 	params_add(&params, "host", host.name);
 	params_add(&params, "hostaddr", host.addr);
 	params_add(&params, "port", host.port);
 	params_add(&params, "client_encoding", "UTF8");
-	params_add(&params, "fallback_application_name", db->name);
-	if (hosts_option(db->hosts, "gssencmode") == NULL)
+	params_add(&params, "fallback_application_name", name);
+	if (hosts_option(hosts, "gssencmode") == NULL)
 		params_add(&params, "gssencmode", "disable"); /* its library blocks */
-	if (hosts_option(db->hosts, "tcp_user_timeout") == NULL)
+	if (hosts_option(hosts, "tcp_user_timeout") == NULL)
 		params_add(&params, "tcp_user_timeout", "5000"); /* a peer gone mute; ms */
-	return PQconnectStartParams(params.keywords, params.values, 1);
+	conn = PQconnectStartParams(params.keywords, params.values, 1);
+	CHECK(conn != NULL);
+	return conn;
 }
 
 static Wait
@@ -251,8 +253,7 @@ dial(Ctx *ctx, DbHost host, Deadline deadline)
 	Db *db = ctx->db;
 	const char *wrong = NULL;
 
-	db->conn = dial_start(db, host);
-	CHECK(db->conn != NULL);
+	db->conn = link_dial(db->dsn, db->name, db->hosts, host);
 	PQsetNoticeReceiver(db->conn, notice_take, db);
 	switch (dial_poll(db, deadline)) {
 	case WAIT_READY:

@@ -125,6 +125,12 @@ socket_good(Str s)
 	return socket_address_read(s, &address);
 }
 
+static bool
+socket_good_or_none(Str s)
+{
+	return s.n == 0 || socket_good(s);
+}
+
 /* Empty, or segments that need no decoding and are never dots alone. */
 static bool
 base_path_good(Str s)
@@ -217,6 +223,7 @@ setting_check(const SettingRow *row, Str value)
 		{ "http", "base_path", base_path_good, "must be empty, or a path such as /api without a slash at its end" },
 		{ "http", "trusted_proxies", network_good, "must be an address or a network such as 10.0.0.0/8" },
 		{ "listen", "socket", socket_good, "must be an absolute path of at most 107 bytes, or a numeric address:port" },
+		{ "listen", "status_socket", socket_good_or_none, "must be an absolute path of at most 107 bytes, or a numeric address:port" },
 		{ "listen", "mode", mode_good, "must be octal permissions such as 0660" },
 		{ "listen", "allow", address_good, "must be a numeric address" },
 		{ "run", "dir", absolute_good, "must be an absolute path" },

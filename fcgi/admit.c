@@ -1,6 +1,7 @@
 #include "fcgi/rooms.h"
 
 #include "fcgi/accept.h"
+#include "fcgi/limit.h"
 #include "fcgi/session.h"
 
 static const char json_type[] = "application/json";
@@ -39,6 +40,8 @@ lane_enter(Req *rq)
 {
 	Lane lane = rq->route->lane;
 
+	if (rq->keeper)
+		return NULL; /* lanes are of workers */
 	if (!board_lane_enter(rq->board, rq->slot, lane, lane_limit(lane))) {
 		board_count_add(rq->board, COUNT_LANE_REFUSED, 1);
 		return problem_inside(rq->ctx, P_overloaded, "lane %s is full", lane_names[lane]);
@@ -122,5 +125,6 @@ admit(Req *rq)
 	TRY(lane_enter(rq));
 	TRY(body_admit(rq));
 	TRY(answer_admit(rq));
-	return caller_admit(rq);
+	TRY(caller_admit(rq));
+	return limit_admit(rq);
 }

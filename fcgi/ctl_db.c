@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "common/db.h"
+#include "fcgi/revoke.h"
 
 enum { COMMAND_MS = 30000 };
 
@@ -28,9 +29,22 @@ ctl_db_open(const Settings *settings)
 	return ctx;
 }
 
-void
-ctl_db_close(Ctx *ctx)
+/* The server of this host learns at once what was changed; those of others, and of a board that is
+ * not ours to write, by message. */
+static void
+settle(Ctx *ctx, const Settings *settings)
 {
+	Board *board = ctx->revoked == NULL ? NULL : board_join(settings->run_dir);
+
+	if (board != NULL)
+		revoke_settle(ctx, board);
+	board_close(board);
+}
+
+void
+ctl_db_close(Ctx *ctx, const Settings *settings)
+{
+	settle(ctx, settings);
 	db_close(ctx->db);
 	arena_close(ctx->arena);
 	free(ctx);

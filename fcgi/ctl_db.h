@@ -8,7 +8,9 @@
 
 /* A Ctx with a connection by database.owner_dsn, else database.dsn; it has 30 s. */
 Ctx *ctl_db_open(const Settings *settings);
-void ctl_db_close(Ctx *ctx);
+
+/* What was revoked holds for this host's server from here on. */
+void ctl_db_close(Ctx *ctx, const Settings *settings);
 
 /* Say on standard error what went wrong, the inside too: whoever runs this may see it. An exit
  * status. */

@@ -9,6 +9,7 @@
 #include "fcgi/ctl.h"
 #include "fcgi/ctl_db.h"
 #include "fcgi/keys.h"
+#include "fcgi/revoke.h"
 #include "queries.gen.h"
 
 enum { SECRET_BYTES = 32, NAME_BYTES = 9 };
@@ -55,6 +56,7 @@ key_write(Ctx *ctx, const Key *key, Str kid)
 	TRY(db_begin(ctx));
 	TRY(secrets_complete(ctx));
 	TRY(q_signing_key_insert(ctx, &row));
+	TRY(revoke_key(ctx, kid));
 	return db_commit(ctx);
 }
 
@@ -136,6 +138,7 @@ retire_write(Ctx *ctx, const Settings *settings, Str kid, bool *last, int64_t *r
 		db_rollback(ctx);
 		return NULL;
 	}
+	TRY(revoke_key(ctx, kid));
 	return db_commit(ctx);
 }
 
@@ -177,6 +180,6 @@ ctl_key(int argc, char **argv, const Settings *settings)
 		status = key_retire(ctx, settings, str_of(argv[2]));
 	else
 		fputs(usage, stderr);
-	ctl_db_close(ctx);
+	ctl_db_close(ctx, settings);
 	return status;
 }

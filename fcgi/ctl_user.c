@@ -13,6 +13,7 @@
 #include "common/password.h"
 #include "fcgi/ctl.h"
 #include "fcgi/ctl_db.h"
+#include "fcgi/revoke.h"
 #include "queries.gen.h"
 #include "schema/models/auth.h"
 
@@ -248,6 +249,7 @@ disable_write(Ctx *ctx, Str email)
 	TRY(db_begin(ctx));
 	TRY(q_user_disable(ctx, email, &user));
 	TRY(q_session_revoke_all(ctx, user, (OptUuid){ 0 }, S("disabled"), &sessions));
+	TRY(revoke_user(ctx, user));
 	db_last(ctx);
 	return trail(ctx, "user.disable", user);
 }
@@ -283,6 +285,6 @@ ctl_user(int argc, char **argv, const Settings *settings)
 		status = user_disable(ctx, str_of(options.email));
 	else
 		fputs(usage, stderr);
-	ctl_db_close(ctx);
+	ctl_db_close(ctx, settings);
 	return status;
 }

@@ -5,6 +5,8 @@
 #include "common/encode.h"
 #include "fcgi/path.h"
 
+enum { KEEPER_MS = 1000 };
+
 /* A client's id is taken when it is of [A-Za-z0-9._-]{1,64}. */
 static bool
 request_id_is_plain(Str id)
@@ -70,6 +72,14 @@ method_read(Str name)
 	return 0;
 }
 
+/* The keeper has more to do than answering: a token may cost it a question, but no more time. */
+static int64_t
+time_ms(const Req *rq)
+{
+	return rq->keeper ? MIN(conf->pool_request_deadline_ms, (int64_t)KEEPER_MS)
+	                  : conf->pool_request_deadline_ms;
+}
+
 const Problem *
 gate_open(Req *rq)
 {
@@ -83,7 +93,7 @@ gate_open(Req *rq)
 	rq->ctx->request_id = rq->request_id;
 	rq->ctx->traceparent = trace_continue(arena, req_header(rq, "HTTP_TRACEPARENT"));
 	/* What waited longer than that to be accepted is refused next, and its worker is not late. */
-	rq->ctx->deadline = (Deadline){ MAX(rq->start_us + conf->pool_request_deadline_ms * 1000,
+	rq->ctx->deadline = (Deadline){ MAX(rq->start_us + time_ms(rq) * 1000,
 	                                    clock_mono_us()) };
 	rq->lang = lang_choose(req_header(rq, "HTTP_ACCEPT_LANGUAGE"));
 	rq->method = method_read(wire_param(rq->wire, "REQUEST_METHOD"));

@@ -143,6 +143,12 @@ keys_signer(Ctx *ctx, Key **key, Str *kid)
 	return NULL;
 }
 
+void
+keys_forget(void)
+{
+	ring.read_us = 0;
+}
+
 static Key *
 ring_find(Str kid)
 {

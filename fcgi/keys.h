@@ -17,6 +17,9 @@
 /* What secrets are of: each name has keys of its own. */
 extern const char *const key_secret_names[]; /* "cursor", "refresh"; NULL at the end */
 
+/* Read the signing keys anew before one is used again: some have changed. */
+void keys_forget(void);
+
 /* There is a key to sign with, and every secret. For /readyz. */
 const Problem *keys_ready(Ctx *ctx) MUST_USE;
 

@@ -34,39 +34,45 @@ listens(int fd)
 }
 
 /* Move it to a descriptor of its own, which no program that we start inherits. */
-static bool
+static void
 adopt(Listener *listener, int fd)
 {
 	int kept = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
-	if (kept < 0 || fcntl(kept, F_SETFL, fcntl(kept, F_GETFL) | O_NONBLOCK) < 0)
-		return false;
-	*listener = (Listener){ .fd = kept, .tcp = !option_is(kept, SO_DOMAIN, AF_UNIX) };
-	return true;
+	if (kept >= 0 && fcntl(kept, F_SETFL, fcntl(kept, F_GETFL) | O_NONBLOCK) == 0)
+		*listener =
+		    (Listener){ .fd = kept, .tcp = !option_is(kept, SO_DOMAIN, AF_UNIX) };
 }
 
-/* Did the service manager hand over sockets, and to us? */
-static bool
+/* How many sockets the service manager handed over, to us. */
+static uint64_t
 handed_over(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	uint64_t number;
 
 	return pid != NULL && fds != NULL && str_u64(str_of(pid), &number) &&
-	       number == (uint64_t)getpid() && str_u64(str_of(fds), &number) && number >= 1;
+	               number == (uint64_t)getpid() && str_u64(str_of(fds), &number)
+	           ? number
+	           : 0;
 }
 
-bool
-listen_inherit(Listener *listener)
+void
+listen_inherit(Listener listeners[SOCKETS])
 {
-	bool handed = handed_over() && listens(LISTEN_FDS_START);
+	uint64_t handed = handed_over();
+	bool first = handed > 0 && listens(LISTEN_FDS_START);
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	if (handed)
-		return adopt(listener, LISTEN_FDS_START);
-	return listens(STDIN_FILENO) && adopt(listener, STDIN_FILENO);
+	for (int i = 0; i < SOCKETS; i++) {
+		listeners[i] = (Listener){ .fd = -1 };
+		if (first && handed > (uint64_t)i && listens(LISTEN_FDS_START + i))
+			adopt(&listeners[i], LISTEN_FDS_START + i);
+	}
+	if (!first && listens(STDIN_FILENO))
+		adopt(&listeners[SOCKET_MAIN], STDIN_FILENO);
 }
 
 static bool PRINTF(3, 4) fail(char *why, size_t n, const char *format, ...)
@@ -91,18 +97,26 @@ is_alive(const SocketAddress *address)
 	        errno == EAGAIN || errno == EINPROGRESS);
 }
 
+/* A socket to be opened: its address as the setting of this name has it. */
+typedef struct Opening {
+	BoardSocket which;
+	Board *board;
+	const char *name, *text;
+} Opening;
+
 /* Make way for a socket at path; false when what is there must stay. */
 static bool
-path_clear(const char *path, const SocketAddress *address, const Board *board, char *why,
-           size_t n)
+path_clear(const Opening *opening, const SocketAddress *address, char *why, size_t n)
 {
+	const char *path = opening->text;
 	struct stat about;
 
 	if (lstat(path, &about) < 0)
 		return errno == ENOENT || fail(why, n, "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(about.st_mode))
 		return fail(why, n, "%s is there already, and no socket", path);
-	if (is_alive(address) && !board_socket_is(board, about.st_dev, about.st_ino))
+	if (is_alive(address) &&
+	    !board_socket_is(opening->board, opening->which, about.st_dev, about.st_ino))
 		return fail(why, n, "%s is in use by another server", path);
 	return unlink(path) == 0 || fail(why, n, "%s: %s", path, strerror(errno));
 }
@@ -128,14 +142,15 @@ path_permit(const char *path, char *why, size_t n)
 }
 
 static bool
-unix_open(Listener *listener, const SocketAddress *address, Board *board, char *why, size_t n)
+unix_open(Listener *listener, const Opening *opening, const SocketAddress *address, char *why,
+          size_t n)
 {
-	const char *path = conf->listen_socket;
+	const char *path = opening->text;
 	struct stat about;
 	mode_t mask;
 	bool bound;
 
-	if (!path_clear(path, address, board, why, n))
+	if (!path_clear(opening, address, why, n))
 		return false;
 	mask = umask(0777);
 	bound = bind(listener->fd, (const struct sockaddr *)&address->storage, address->n) == 0;
@@ -149,45 +164,66 @@ unix_open(Listener *listener, const SocketAddress *address, Board *board, char *
 	listener->device = about.st_dev;
 	listener->inode = about.st_ino;
 	memcpy(listener->path, path, strlen(path) + 1); /* length: socket_address_read */
-	board_socket_set(board, about.st_dev, about.st_ino);
+	board_socket_set(opening->board, opening->which, about.st_dev, about.st_ino);
 	return true;
 }
 
 static bool
-tcp_open(Listener *listener, const SocketAddress *address, char *why, size_t n)
+tcp_open(Listener *listener, const Opening *opening, const SocketAddress *address, char *why,
+         size_t n)
 {
 	int on = 1;
 
 	/* Our predecessor's closed connections must not keep the port from us. */
 	if (setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
 	    bind(listener->fd, (const struct sockaddr *)&address->storage, address->n) < 0)
-		return fail(why, n, "listen.socket %s: %s", conf->listen_socket,
-		            strerror(errno));
+		return fail(why, n, "%s %s: %s", opening->name, opening->text, strerror(errno));
 	return true;
 }
 
-bool
-listen_open(Listener *listener, Board *board, char *why, size_t n)
+static bool
+socket_open(Listener *listener, const Opening *opening, char *why, size_t n)
 {
 	SocketAddress address;
 
 	*listener = (Listener){ .fd = -1 };
-	if (!socket_address_read(str_of(conf->listen_socket), &address))
-		return fail(why, n, "listen.socket %s is no address", conf->listen_socket);
+	if (!socket_address_read(str_of(opening->text), &address))
+		return fail(why, n, "%s %s is no address", opening->name, opening->text);
 	listener->tcp = address.tcp;
 	listener->fd =
 	    socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listener->fd < 0)
-		return fail(why, n, "listen.socket %s: %s", conf->listen_socket,
-		            strerror(errno));
-	if ((address.tcp ? tcp_open(listener, &address, why, n)
-	                 : unix_open(listener, &address, board, why, n)) &&
+		return fail(why, n, "%s %s: %s", opening->name, opening->text, strerror(errno));
+	if ((address.tcp ? tcp_open(listener, opening, &address, why, n)
+	                 : unix_open(listener, opening, &address, why, n)) &&
 	    (listen(listener->fd, (int)conf->listen_backlog) == 0 ||
-	     fail(why, n, "listen.socket %s: %s", conf->listen_socket, strerror(errno))))
+	     fail(why, n, "%s %s: %s", opening->name, opening->text, strerror(errno))))
 		return true;
 	close(listener->fd);
 	listener->fd = -1;
 	return false;
+}
+
+bool
+listen_open(Listener *listener, BoardSocket which, Board *board, char *why, size_t n)
+{
+	bool main = which == SOCKET_MAIN;
+	Opening opening = {
+		.which = which,
+		.board = board,
+		.name = main ? "listen.socket" : "listen.status_socket",
+		.text = main ? conf->listen_socket : conf->listen_status_socket,
+	};
+	char path[sizeof listener->path];
+
+	if (*opening.text == '\0') {
+		int made = snprintf(path, sizeof path, "%s/status.sock", conf->run_dir);
+
+		if (made < 0 || (size_t)made >= sizeof path)
+			return fail(why, n, "%s: give one, run.dir is too long", opening.name);
+		opening.text = path;
+	}
+	return socket_open(listener, &opening, why, n);
 }
 
 /* net.core.somaxconn; a large number where it cannot be read. */

@@ -1,11 +1,12 @@
 #pragma once
 
 /*
- * The listening socket: inherited from whoever started us, or our own.
+ * The listening sockets: inherited from whoever started us, or our own.
  *
  * Inherited: the first of LISTEN_FDS (systemd), or descriptor 0 when it listens (spawn-fcgi -n,
- * lighttpd's bin-path, mod_fcgid, StandardInput=socket). Own: listen.socket, a unix path or
- * address:port. Either way it ends up non-blocking, close-on-exec, above descriptor 2.
+ * lighttpd's bin-path, mod_fcgid, StandardInput=socket); the second of LISTEN_FDS is the status
+ * socket. Own: listen.socket and listen.status_socket, a unix path or address:port. Either way
+ * they end up non-blocking, close-on-exec, above descriptor 2.
  */
 
 #include "common/board.h"
@@ -17,8 +18,8 @@ typedef struct Listener {
 	uint64_t device, inode; /* of that path, as we made it */
 } Listener;
 
-/* Take what was handed over; false when nothing was. Before anything opens files. */
-bool listen_inherit(Listener *listener);
+/* Take what was handed over; those that were not keep fd -1. Before anything opens files. */
+void listen_inherit(Listener listeners[SOCKETS]);
 
 /*
  * Make the one that the settings ask for. A path where somebody listens is left alone; one
@@ -26,7 +27,7 @@ bool listen_inherit(Listener *listener);
  *
  * returns  false with the reason in why, n bytes
  */
-bool listen_open(Listener *listener, Board *board, char *why, size_t n) MUST_USE;
+bool listen_open(Listener *listener, BoardSocket which, Board *board, char *why, size_t n) MUST_USE;
 
 /* Let listen.backlog connections wait; warns where the kernel allows fewer. */
 void listen_backlog(const Listener *listener);

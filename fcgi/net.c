@@ -83,6 +83,14 @@ address_in(Address address, SettingList networks)
 }
 
 Address
+address_network(Address address)
+{
+	if (memcmp(address.b, mapped, sizeof mapped) != 0)
+		memset(address.b + 8, 0, 8);
+	return address;
+}
+
+Address
 address_client(Address peer, Str forwarded, SettingList trusted)
 {
 	while (forwarded.n > 0 && address_in(peer, trusted)) {

@@ -22,6 +22,12 @@ Str address_text(Arena *arena, Address address);
 bool address_in(Address address, SettingList networks);
 
 /*
+ * What stands for a client where clients are counted: an IPv4 address as it is, of an IPv6 address the
+ * first 64 bits, since whoever has one of them has them all.
+ */
+Address address_network(Address address);
+
+/*
  * The client's address: the peer's, or, while the one in hand is trusted, the hop before it in
  * X-Forwarded-For, read from the right. What cannot be read ends the walk.
  */

@@ -109,6 +109,7 @@ route_problems(const Route *route, bool listed[PROBLEM_CODES])
 		listed[i] = own_problem(route, (ProblemCode)i);
 	for (size_t i = 0; i < COUNT(always); i++)
 		listed[always[i]] = true;
+	listed[P_rate_limited] |= !route->unlimited;
 	listed[P_token_missing] |= guarded;
 	listed[P_forbidden] |= guarded && route->who != bearer;
 	listed[P_not_found] |= model_has(route->takes, FROM_PATH);
@@ -223,6 +224,16 @@ header_ref_put(Buf *out, const char *name)
 	buf_puts(out, "\"}");
 }
 
+/* Every answer that was counted has them; those that were refused before have not. */
+static void
+limit_headers_put(Buf *out, const Route *route)
+{
+	if (route->unlimited)
+		return;
+	header_ref_put(out, "RateLimit-Policy");
+	header_ref_put(out, "RateLimit");
+}
+
 static void
 success_put(Buf *out, const Uses *uses, const Route *route, int status, const char *about)
 {
@@ -230,6 +241,7 @@ success_put(Buf *out, const Uses *uses, const Route *route, int status, const ch
 	text_put(out, "description", about);
 	open_put(out, "headers", '{');
 	header_ref_put(out, "X-Request-Id");
+	limit_headers_put(out, route);
 	if (has_version(route))
 		header_ref_put(out, "ETag");
 	if (status == 201)
@@ -270,7 +282,7 @@ successes_put(Buf *out, const Uses *uses, const Route *route)
 
 /* One status with all of its codes. */
 static void
-problem_put(Buf *out, int status, const bool listed[PROBLEM_CODES])
+problem_put(Buf *out, const Route *route, int status, const bool listed[PROBLEM_CODES])
 {
 	Buf about = { .arena = out->arena }, codes = { .arena = out->arena };
 
@@ -288,6 +300,7 @@ problem_put(Buf *out, int status, const bool listed[PROBLEM_CODES])
 	open_put(out, "headers", '{');
 	header_ref_put(out, "X-Request-Id");
 	header_ref_put(out, "Content-Language");
+	limit_headers_put(out, route);
 	if (status == 401)
 		header_ref_put(out, "WWW-Authenticate");
 	if (status == 429 || status == 503)
@@ -310,7 +323,7 @@ problems_put(Buf *out, const Route *route)
 		if (!listed[i] || problem_rows[i].status == last)
 			continue;
 		last = problem_rows[i].status;
-		problem_put(out, last, listed);
+		problem_put(out, route, last, listed);
 	}
 }
 
@@ -474,6 +487,8 @@ static const struct {
 	{ "Content-Language", true, "en or th" },
 	{ "ETag", false, "the version, for If-Match and If-None-Match" },
 	{ "Location", true, "where the new resource is" },
+	{ "RateLimit-Policy", false, "how many requests the caller has in how many seconds" },
+	{ "RateLimit", false, "how many of them are left, and for how many seconds" },
 	{ "Link", false, "the next page, RFC 8288" },
 	{ "WWW-Authenticate", true, "what kind of credentials are asked for, RFC 6750" },
 	{ "Retry-After", true, "seconds to wait before the next try" },

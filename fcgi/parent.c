@@ -28,7 +28,7 @@ static const size_t reload_ceiling = MIB(1);
 typedef struct Parent {
 	const ParentStart *start;
 	Board *board;
-	Listener listener;
+	Listener listeners[SOCKETS];
 	Pool *pool;
 	Settings *settings;  /* what conf points to */
 	Settings *before;    /* of the old workers, while new ones start; else NULL */
@@ -63,7 +63,7 @@ log_pool(const Parent *parent, const char *event)
 
 	log_start(&line, LOG_NOTICE, event);
 	log_num(&line, "generation", parent->generation);
-	log_num(&line, "workers", (int64_t)pool_all(parent->pool));
+	log_num(&line, "workers", (int64_t)pool_all(parent->pool, SLOT_WORKER));
 	log_end(&line);
 }
 
@@ -131,7 +131,8 @@ static void
 reload_undo(Parent *parent)
 {
 	pool_target(parent->pool, parent->generation);
-	pool_end_others(parent->pool, parent->generation);
+	pool_end_others(parent->pool, SLOT_WORKER, parent->generation);
+	pool_end_others(parent->pool, SLOT_KEEPER, parent->generation);
 	settings_free(parent->settings);
 	parent->settings = parent->before;
 	parent->before = NULL;
@@ -144,7 +145,8 @@ static void
 reload_finish(Parent *parent)
 {
 	parent->generation = parent->next - 1;
-	pool_end_others(parent->pool, parent->generation);
+	pool_end_others(parent->pool, SLOT_WORKER, parent->generation);
+	pool_end_others(parent->pool, SLOT_KEEPER, parent->generation);
 	settings_free(parent->before);
 	parent->before = NULL;
 	board_generation_set(parent->board, parent->generation);
@@ -165,7 +167,8 @@ reload_step(Parent *parent)
 	else if (parent->before != NULL && pool_failed(parent->pool, fresh))
 		reload_undo(parent);
 	else if (parent->before != NULL &&
-	         pool_ready(parent->pool, fresh) >= (size_t)conf->pool_workers)
+	         pool_ready(parent->pool, SLOT_KEEPER, fresh) > 0 &&
+	         pool_ready(parent->pool, SLOT_WORKER, fresh) >= (size_t)conf->pool_workers)
 		reload_finish(parent);
 }
 
@@ -174,15 +177,28 @@ reload_step(Parent *parent)
 static void
 stop_begin(Parent *parent)
 {
-	bool ours = parent->listener.path[0] != '\0';
+	Listener *main = &parent->listeners[SOCKET_MAIN];
+	bool ours = main->path[0] != '\0';
 
 	parent->stopping = true;
 	log_pool(parent, "stopping");
 	notify_say("STOPPING=1");
 	board_draining_set(parent->board, true);
-	listen_unlink(&parent->listener);
+	listen_unlink(main);
 	/* Nobody finds a path that is gone; on another's socket new ones come for ever. */
-	board_queue_close(parent->board, ours ? -1 : MAX(queue_length(parent->listener.fd), 0));
+	board_queue_close(parent->board, ours ? -1 : MAX(queue_length(main->fd), 0));
+}
+
+/* The keeper last: while workers finish it says how they do. returns  whether all have ended */
+static bool
+stop_step(Parent *parent)
+{
+	pool_end_others(parent->pool, SLOT_WORKER, 0); /* 0 is nobody's */
+	if (pool_all(parent->pool, SLOT_WORKER) > 0)
+		return false;
+	listen_unlink(&parent->listeners[SOCKET_STATUS]);
+	pool_end_others(parent->pool, SLOT_KEEPER, 0);
+	return pool_all(parent->pool, SLOT_KEEPER) == 0;
 }
 
 /* --- the rest of a parent's day */
@@ -191,7 +207,7 @@ stop_begin(Parent *parent)
 static void
 ready_step(Parent *parent)
 {
-	if (parent->ready || pool_ready(parent->pool, parent->generation) == 0)
+	if (parent->ready || pool_ready(parent->pool, SLOT_WORKER, parent->generation) == 0)
 		return;
 	parent->ready = true;
 	log_pool(parent, "ready");
@@ -235,7 +251,7 @@ queue_step(Parent *parent)
 	if (!deadline_passed(parent->queue))
 		return;
 	parent->queue = deadline_in_ms(QUEUE_MS);
-	board_queue_set(parent->board, queue_length(parent->listener.fd), clock_mono_us(),
+	board_queue_set(parent->board, queue_length(parent->listeners[SOCKET_MAIN].fd), clock_mono_us(),
 	                conf->pool_request_deadline_ms * 1000 / MOMENTS);
 }
 
@@ -273,8 +289,7 @@ day(Parent *parent)
 			pool_reap(parent->pool);
 		pool_watch(parent->pool);
 		if (parent->stopping) {
-			pool_end_others(parent->pool, 0); /* 0 is nobody's */
-			if (pool_all(parent->pool) == 0)
+			if (stop_step(parent))
 				return;
 		} else {
 			pool_fill(parent->pool);
@@ -298,17 +313,21 @@ parent_run(const ParentStart *start)
 	Parent parent = {
 		.start = start,
 		.board = start->board,
-		.listener = start->listener,
 		.settings = settings.to,
 		.started_us = clock_mono_us(),
 	};
 
+	memcpy(parent.listeners, start->listeners, sizeof parent.listeners);
 	/* Generations go on from where the parent before left off: posternctl waits for a
 	 * change. */
 	parent.generation = board_generation(start->board) + 1;
 	parent.next = parent.generation + 1;
-	parent.pool =
-	    pool_make(start->board, start->listener.fd, start->listener.tcp, start->lock_fd);
+	parent.pool = pool_make(&(PoolStart){
+	    .board = start->board,
+	    .serving = &start->listeners[SOCKET_MAIN],
+	    .status = &start->listeners[SOCKET_STATUS],
+	    .lock_fd = start->lock_fd,
+	});
 	pool_target(parent.pool, parent.generation);
 	board_routes_set(start->board, routes_hash());
 	board_draining_set(start->board, false);

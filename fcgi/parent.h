@@ -1,19 +1,20 @@
 #pragma once
 
 /*
- * The parent: watches its workers, reloads, drains. It serves nobody and parses nothing from a
- * client.
+ * The parent: watches its workers and their keeper, reloads, drains. It serves nobody and parses
+ * nothing from a client.
  *
- * TERM, INT or QUIT: workers finish what they have begun, within pool.drain_ms, then it returns.
- * HUP: the configuration is read anew; a bad one changes nothing. Of a good one new workers are
- * made, and only when they can serve are the old ones told to finish.
+ * TERM, INT or QUIT: workers finish what they have begun, within pool.drain_ms, then the keeper
+ * ends, then it returns. HUP: the configuration is read anew; a bad one changes nothing. Of a good
+ * one new workers and a new keeper are made, and only when they can serve are the old ones told to
+ * finish.
  */
 
 #include "fcgi/listen.h"
 
 typedef struct ParentStart {
 	Board *board;
-	Listener listener;
+	Listener listeners[SOCKETS];
 	int lock_fd;
 	const char *file;        /* of settings; NULL: none */
 	const char *const *sets; /* of the command line */

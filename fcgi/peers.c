@@ -32,6 +32,19 @@ listen_set(Peers *peers, bool listening)
 	peers->listening = listening;
 }
 
+/* The same for the descriptor that ends the wait. */
+static void
+wake_set(Peers *peers, bool waking)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = peers };
+
+	if (peers->waking == waking)
+		return;
+	CHECK(epoll_ctl(peers->epoll, waking ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
+	                peers->config.wake_fd, &event) == 0);
+	peers->waking = waking;
+}
+
 Peers *
 peers_open(const WireConfig *config)
 {
@@ -51,6 +64,7 @@ peers_open(const WireConfig *config)
 	if (config->tcp) /* connections inherit it */
 		setsockopt(config->listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	listen_set(peers, true);
+	wake_set(peers, config->wake_fd > 0);
 	peers->left_us = clock_mono_us();
 	return peers;
 }
@@ -326,16 +340,20 @@ hear(Peers *peers, int timeout_ms, bool knocks, bool *signalled)
 
 	CHECK(n >= 0 || errno == EINTR);
 	*signalled = n < 0;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		knock = knock || events[i].data.ptr == NULL;
+		*signalled = *signalled || events[i].data.ptr == peers;
+	}
 	if (knock && knocks)
 		head = accept_one(peers);
 	for (int i = 0; i < n && !in_hand(head); i++) {
 		Peer *peer = events[i].data.ptr;
 
-		if (peer != NULL && (peer->state == PEER_HEAD || peer->state == PEER_BODY))
+		if (events[i].data.ptr == NULL || events[i].data.ptr == peers)
+			continue;
+		if (peer->state == PEER_HEAD || peer->state == PEER_BODY)
 			head = peer_read(peers, peer);
-		else if (peer != NULL && peer->state == PEER_DRAIN)
+		else if (peer->state == PEER_DRAIN)
 			peer_drain(peers, peer);
 	}
 	return head;
@@ -376,8 +394,10 @@ peers_next(Peers *peers, WireDoor door)
 	Head head = HEAD_GONE;
 
 	come_back(peers);
-	if (!open)
+	if (!open) {
 		listen_set(peers, false);
+		wake_set(peers, false);
+	}
 	if (peers->places.n_heads + peers->places.n_bodies > 0)
 		head = hear(peers, 0, false, &signalled);
 	for (;;) {

@@ -13,6 +13,7 @@ struct Peers {
 	WireConfig config;
 	int epoll;
 	bool listening;    /* the listening socket is in the set */
+	bool waking;       /* and config.wake_fd, whose events carry this struct's address */
 	bool accepted;     /* by the last accept_one() */
 	int64_t pause_us;  /* no accepting before */
 	int64_t logged_us; /* when a failing accept was last written down */

@@ -12,6 +12,7 @@
 #include "common/backoff.h"
 #include "common/log.h"
 #include "common/settings.h"
+#include "fcgi/keeper.h"
 #include "fcgi/req.h"
 #include "fcgi/title.h"
 #include "fcgi/worker.h"
@@ -26,6 +27,7 @@ enum {
 
 typedef struct Child {
 	int pid, slot;
+	SlotKind kind;
 	uint32_t generation;
 	int64_t started_us;
 	int64_t stopped_us; /* 0: it runs */
@@ -33,29 +35,41 @@ typedef struct Child {
 	bool ready, killed;
 } Child;
 
+enum { KINDS = SLOT_KEEPER + 1 };
+
+/* Starts of one kind: a keeper that cannot start delays no worker. */
+typedef struct Starts {
+	uint32_t fails;    /* those that failed one after the other */
+	int64_t failed_us; /* when the last of them was noticed */
+	int64_t next_us;   /* not before, while fails > 0 */
+	uint32_t failed_generation;
+} Starts;
+
 struct Pool {
+	PoolStart start;
 	Board *board;
-	int listen_fd, lock_fd;
-	bool tcp;
 	uint32_t target;
 	Child children[BOARD_SLOTS];
 	size_t n;
-	uint32_t fails;        /* starts that failed one after the other */
-	int64_t failed_us;     /* when the last of them was noticed */
-	int64_t next_start_us; /* not before, while fails > 0 */
-	uint32_t failed_generation;
+	Starts starts[KINDS];
+};
+
+static const char *const kind_names[KINDS] = { "worker", "keeper" };
+static const struct {
+	const char *start, *ended, *died, *kill;
+} events[KINDS] = {
+	{ "worker_start", "worker_ended", "worker_died", "worker_kill" },
+	{ "keeper_start", "keeper_ended", "keeper_died", "keeper_kill" },
 };
 
 Pool *
-pool_make(Board *board, int listen_fd, bool tcp, int lock_fd)
+pool_make(const PoolStart *start)
 {
 	Pool *pool = calloc(1, sizeof *pool);
 
 	CHECK(pool != NULL);
-	pool->board = board;
-	pool->listen_fd = listen_fd;
-	pool->tcp = tcp;
-	pool->lock_fd = lock_fd;
+	pool->start = *start;
+	pool->board = start->board;
 	return pool;
 }
 
@@ -69,90 +83,134 @@ void
 pool_target(Pool *pool, uint32_t generation)
 {
 	pool->target = generation;
-	pool->fails = 0;
+	for (size_t kind = 0; kind < KINDS; kind++)
+		pool->starts[kind].fails = 0;
 }
 
 /* --- starting */
 
 /* Make the next start wait, longer each time; deaths of one and the same wave count once. */
 static void
-start_failed(Pool *pool, int64_t started_us, uint32_t generation)
+start_failed(Starts *starts, int64_t started_us, uint32_t generation)
 {
 	int64_t now = clock_mono_us();
 
-	pool->failed_generation = generation;
-	if (pool->fails > 0 && started_us < pool->failed_us)
+	starts->failed_generation = generation;
+	if (starts->fails > 0 && started_us < starts->failed_us)
 		return;
-	pool->fails++;
-	pool->failed_us = now;
-	pool->next_start_us = now + INT64_C(1000) * backoff_ms(pool->fails, BACKOFF_FIRST_MS,
-	                                                       BACKOFF_MOST_MS, UINT32_MAX);
+	starts->fails++;
+	starts->failed_us = now;
+	starts->next_us = now + INT64_C(1000) * backoff_ms(starts->fails, BACKOFF_FIRST_MS,
+	                                                   BACKOFF_MOST_MS, UINT32_MAX);
 }
 
-static void child_run(const Pool *pool, int slot, int parent) __attribute__((noreturn));
+static void child_run(const Pool *pool, SlotKind kind, int slot, int parent)
+    __attribute__((noreturn));
 
 static void
-child_run(const Pool *pool, int slot, int parent)
+child_run(const Pool *pool, SlotKind kind, int slot, int parent)
 {
+	const PoolStart *start = &pool->start;
+	WorkerStart worker = {
+		.board = pool->board,
+		.slot = slot,
+		.listen_fd = start->serving->fd,
+		.tcp = start->serving->tcp,
+		.generation = pool->target,
+		.keeper = kind == SLOT_KEEPER,
+	};
+
 	/* A parent that died before this line is seen by the look after it. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(EXIT_SUCCESS);
 	/* The lock is the parent's: it must go with it, not with us. */
-	close(pool->lock_fd);
+	close(start->lock_fd);
+	if (kind == SLOT_KEEPER) {
+		title_set("posternd-keeper", "posternd: keeper");
+		exit(keeper_main(&worker, start->status->fd, start->status->tcp));
+	}
+	close(start->status->fd);
 	title_set("posternd-worker", "posternd: worker %d", slot);
-	exit(worker_main(&(WorkerStart){
-	    .board = pool->board,
-	    .slot = slot,
-	    .listen_fd = pool->listen_fd,
-	    .tcp = pool->tcp,
-	    .generation = pool->target,
-	}));
+	exit(worker_main(&worker));
 }
 
 static bool
-child_start(Pool *pool)
+child_start(Pool *pool, SlotKind kind)
 {
 	int parent = getpid(), pid, slot;
 	int64_t now = clock_mono_us();
+	Starts *starts = &pool->starts[kind];
 
 	slot = pool->n < BOARD_SLOTS ? board_slot_take(pool->board, parent) : -1;
 	if (slot < 0) {
-		log_say(LOG_ERROR, "worker_start", "the board has no free slot");
-		start_failed(pool, now, pool->target);
+		log_say(LOG_ERROR, events[kind].start, "the board has no free slot");
+		start_failed(starts, now, pool->target);
 		return false;
 	}
 	board_slot_set(pool->board, slot, pool->target, deadline_in_ms(WORKER_START_MS));
+	board_slot_kind_set(pool->board, slot, kind);
 	pid = fork();
 	if (pid == 0)
-		child_run(pool, slot, parent);
+		child_run(pool, kind, slot, parent);
 	if (pid < 0) {
-		log_say(LOG_ERROR, "worker_start", "fork: %s", strerror(errno));
+		log_say(LOG_ERROR, events[kind].start, "fork: %s", strerror(errno));
 		board_slot_free(pool->board, slot);
-		start_failed(pool, now, pool->failed_generation);
+		start_failed(starts, now, starts->failed_generation);
 		return false;
 	}
 	board_slot_pid_set(pool->board, slot, pid);
-	board_count_add(pool->board, COUNT_WORKERS_STARTED, 1);
-	pool->children[pool->n++] =
-	    (Child){ .pid = pid, .slot = slot, .generation = pool->target, .started_us = now };
+	if (kind == SLOT_WORKER)
+		board_count_add(pool->board, COUNT_WORKERS_STARTED, 1);
+	pool->children[pool->n++] = (Child){ .pid = pid,
+		                             .slot = slot,
+		                             .kind = kind,
+		                             .generation = pool->target,
+		                             .started_us = now };
 	return true;
+}
+
+static size_t
+wanted(SlotKind kind)
+{
+	return kind == SLOT_WORKER ? (size_t)conf->pool_workers : 1;
+}
+
+/* Living children of a generation that were not told to end. */
+static size_t
+count(const Pool *pool, SlotKind kind, uint32_t generation)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n; i++)
+		n += pool->children[i].kind == kind &&
+		     pool->children[i].generation == generation &&
+		     pool->children[i].told_us == 0;
+	return n;
+}
+
+static void
+fill(Pool *pool, SlotKind kind)
+{
+	const Starts *starts = &pool->starts[kind];
+	size_t n = count(pool, kind, pool->target);
+
+	if (starts->fails > 0) {
+		if (n >= wanted(kind) || clock_mono_us() < starts->next_us ||
+		    n > pool_ready(pool, kind, pool->target))
+			return;
+		child_start(pool, kind);
+		return;
+	}
+	while (n < wanted(kind) && child_start(pool, kind))
+		n++;
 }
 
 void
 pool_fill(Pool *pool)
 {
-	size_t wanted = (size_t)conf->pool_workers, n = pool_count(pool, pool->target);
-
-	if (pool->fails > 0) {
-		if (n >= wanted || clock_mono_us() < pool->next_start_us ||
-		    n > pool_ready(pool, pool->target))
-			return;
-		child_start(pool);
-		return;
-	}
-	while (n < wanted && child_start(pool))
-		n++;
+	fill(pool, SLOT_KEEPER);
+	fill(pool, SLOT_WORKER);
 }
 
 /* --- ending */
@@ -186,8 +244,8 @@ death_log(const Child *child, const BoardWorker *seen, int status)
 	          good            ? LOG_INFO
 	          : child->killed ? LOG_WARNING
 	                          : LOG_ERROR,
-	          good ? "worker_ended" : "worker_died");
-	log_num(&line, "worker", child->pid);
+	          good ? events[child->kind].ended : events[child->kind].died);
+	log_num(&line, kind_names[child->kind], child->pid);
 	log_num(&line, "slot", child->slot);
 	if (WIFSIGNALED(status))
 		log_str(&line, "signal", str_of(sigabbrev_np(WTERMSIG(status))));
@@ -213,11 +271,12 @@ child_died(Pool *pool, size_t i, int status)
 	child.ready = child.ready || seen.state > WORKER_STARTING;
 	pool->children[i] = pool->children[--pool->n];
 	death_log(&child, &seen, status);
-	if (!child.killed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	if (child.kind == SLOT_WORKER && !child.killed &&
+	    !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		board_count_add(pool->board, COUNT_WORKERS_CRASHED, 1);
 	board_slot_free(pool->board, child.slot);
 	if (died_young(&child, &seen, status))
-		start_failed(pool, child.started_us, child.generation);
+		start_failed(&pool->starts[child.kind], child.started_us, child.generation);
 }
 
 void
@@ -249,18 +308,11 @@ child_tell(Child *child)
 }
 
 void
-pool_end(Pool *pool, uint32_t generation)
+pool_end_others(Pool *pool, SlotKind kind, uint32_t generation)
 {
 	for (size_t i = 0; i < pool->n; i++)
-		if (pool->children[i].generation == generation)
-			child_tell(&pool->children[i]);
-}
-
-void
-pool_end_others(Pool *pool, uint32_t generation)
-{
-	for (size_t i = 0; i < pool->n; i++)
-		if (pool->children[i].generation != generation)
+		if (pool->children[i].kind == kind &&
+		    pool->children[i].generation != generation)
 			child_tell(&pool->children[i]);
 }
 
@@ -290,8 +342,8 @@ child_kill(Pool *pool, Child *child, const BoardWorker *seen, const char *reason
 {
 	LogLine line;
 
-	log_start(&line, LOG_ERROR, "worker_kill");
-	log_num(&line, "worker", child->pid);
+	log_start(&line, LOG_ERROR, events[child->kind].kill);
+	log_num(&line, kind_names[child->kind], child->pid);
 	log_num(&line, "slot", child->slot);
 	log_str(&line, "reason", str_of(reason));
 	if (seen->request_id[0] != '\0')
@@ -300,9 +352,10 @@ child_kill(Pool *pool, Child *child, const BoardWorker *seen, const char *reason
 		log_str(&line, "route", str_of(route_name(seen->route)));
 	log_end(&line);
 	child->killed = true;
-	board_count_add(pool->board, COUNT_WORKERS_KILLED, 1);
+	if (child->kind == SLOT_WORKER)
+		board_count_add(pool->board, COUNT_WORKERS_KILLED, 1);
 	if (!child->ready && child->told_us == 0)
-		start_failed(pool, child->started_us, child->generation);
+		start_failed(&pool->starts[child->kind], child->started_us, child->generation);
 	kill(child->pid, SIGKILL);
 }
 
@@ -313,15 +366,16 @@ pool_watch(Pool *pool)
 
 	for (size_t i = 0; i < pool->n; i++) {
 		Child *child = &pool->children[i];
+		Starts *starts = &pool->starts[child->kind];
 		BoardWorker seen;
 		const char *reason;
 
 		if (child->killed || !board_worker(pool->board, child->slot, &seen))
 			continue;
 		child->ready = child->ready || seen.state > WORKER_STARTING;
-		if (pool->fails > 0 && child->ready && child->started_us > pool->failed_us &&
+		if (starts->fails > 0 && child->ready && child->started_us > starts->failed_us &&
 		    now - child->started_us > YOUNG_US)
-			pool->fails = 0;
+			starts->fails = 0;
 		reason = doomed(child, &seen, now);
 		if (reason != NULL)
 			child_kill(pool, child, &seen, reason);
@@ -329,47 +383,53 @@ pool_watch(Pool *pool)
 }
 
 size_t
-pool_count(const Pool *pool, uint32_t generation)
+pool_ready(const Pool *pool, SlotKind kind, uint32_t generation)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < pool->n; i++)
-		n += pool->children[i].generation == generation &&
-		     pool->children[i].told_us == 0;
-	return n;
-}
-
-size_t
-pool_ready(const Pool *pool, uint32_t generation)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < pool->n; i++)
-		n += pool->children[i].generation == generation &&
+		n += pool->children[i].kind == kind &&
+		     pool->children[i].generation == generation &&
 		     pool->children[i].told_us == 0 && pool->children[i].ready;
 	return n;
 }
 
 size_t
-pool_all(const Pool *pool)
+pool_all(const Pool *pool, SlotKind kind)
 {
-	return pool->n;
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n; i++)
+		n += pool->children[i].kind == kind;
+	return n;
 }
 
 bool
 pool_failed(const Pool *pool, uint32_t generation)
 {
-	return pool->fails > 0 && pool->failed_generation == generation;
+	for (size_t kind = 0; kind < KINDS; kind++)
+		if (pool->starts[kind].fails > 0 &&
+		    pool->starts[kind].failed_generation == generation)
+			return true;
+	return false;
+}
+
+static int
+sleep_ms(const Pool *pool, SlotKind kind)
+{
+	const Starts *starts = &pool->starts[kind];
+	size_t n = count(pool, kind, pool->target);
+	int64_t wait_us = starts->next_us - clock_mono_us();
+
+	if (pool_ready(pool, kind, pool->target) < n)
+		return GLANCE_MS;
+	if (starts->fails > 0 && n < wanted(kind))
+		return (int)MIN(MAX(wait_us / 1000 + 1, 1), LOOK_MS);
+	return LOOK_MS;
 }
 
 int
 pool_sleep_ms(const Pool *pool)
 {
-	int64_t wait_us = pool->next_start_us - clock_mono_us();
-
-	if (pool_ready(pool, pool->target) < pool_count(pool, pool->target))
-		return GLANCE_MS;
-	if (pool->fails > 0 && pool_count(pool, pool->target) < (size_t)conf->pool_workers)
-		return (int)MIN(MAX(wait_us / 1000 + 1, 1), LOOK_MS);
-	return LOOK_MS;
+	return MIN(sleep_ms(pool, SLOT_WORKER), sleep_ms(pool, SLOT_KEEPER));
 }

@@ -170,7 +170,18 @@ worker_alone(const Listener *listener)
 	return status;
 }
 
-/* Lock, board and socket, in that order: the first tells a second start, the second an old
+/* Those that were not handed over. */
+static bool
+sockets_open(ParentStart *start, char *why, size_t n)
+{
+	for (int i = 0; i < SOCKETS; i++)
+		if (start->listeners[i].fd < 0 &&
+		    !listen_open(&start->listeners[i], (BoardSocket)i, start->board, why, n))
+			return false;
+	return true;
+}
+
+/* Lock, board and sockets, in that order: the first tells a second start, the second an old
  * socket. */
 static int
 parent_prepare(ParentStart *start)
@@ -190,9 +201,10 @@ parent_prepare(ParentStart *start)
 		return refuse(EX_TEMPFAIL, why);
 	if (start->board == NULL)
 		return refuse(EX_CANTCREAT, why);
-	opened = start->listener.fd >= 0 ||
-	         listen_open(&start->listener, start->board, why, sizeof why);
+	opened = sockets_open(start, why, sizeof why);
 	if (!opened || !run_as_become(&as, why, sizeof why)) {
+		for (int i = 0; i < SOCKETS; i++)
+			listen_unlink(&start->listeners[i]);
 		pid_unlock(start->lock_fd);
 		return refuse(EX_UNAVAILABLE, why);
 	}
@@ -200,20 +212,21 @@ parent_prepare(ParentStart *start)
 }
 
 static int
-parent_whole(const Options *options, const Listener *listener)
+parent_whole(const Options *options, const Listener listeners[SOCKETS])
 {
 	ParentStart start = {
-		.listener = *listener,
 		.lock_fd = -1,
 		.file = options->file,
 		.sets = options->sets,
 		.n_sets = options->n_sets,
 	};
-	int status = parent_prepare(&start);
+	int status;
 
+	memcpy(start.listeners, listeners, sizeof start.listeners);
+	status = parent_prepare(&start);
 	if (status != EX_OK)
 		return status;
-	listen_backlog(&start.listener);
+	listen_backlog(&start.listeners[SOCKET_MAIN]);
 	process_limits();
 	signals_setup();
 	notify_setup();
@@ -240,15 +253,16 @@ check(void)
 static int
 serve(const Options *options)
 {
-	Listener listener = { .fd = -1 };
-	bool inherited = listen_inherit(&listener);
+	Listener listeners[SOCKETS];
 
-	process_descriptors(listener.fd);
-	if (inherited)
+	listen_inherit(listeners);
+	process_descriptors(listeners[SOCKET_MAIN].fd, listeners[SOCKET_STATUS].fd);
+	if (listeners[SOCKET_MAIN].fd >= 0)
 		input_empty();
 	log_setup(strcmp(conf->log_form, "json") == 0 ? LOG_JSON : LOG_TEXT,
 	          log_level_of(conf->log_level));
-	return options->worker ? worker_alone(&listener) : parent_whole(options, &listener);
+	return options->worker ? worker_alone(&listeners[SOCKET_MAIN])
+	                       : parent_whole(options, listeners);
 }
 
 int

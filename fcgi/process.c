@@ -19,14 +19,17 @@ enum {
 }; /* nobody needs more, and some libraries count through them */
 
 void
-process_descriptors(int keep)
+process_descriptors(int keep, int keep_too)
 {
+	const int kept[] = { MIN(keep, keep_too), MAX(keep, keep_too) };
 	unsigned first = STDERR_FILENO + 1;
 
-	if (keep >= (int)first) {
-		if ((unsigned)keep > first)
-			close_range(first, (unsigned)keep - 1, 0);
-		first = (unsigned)keep + 1;
+	for (size_t i = 0; i < COUNT(kept); i++) {
+		if (kept[i] < (int)first)
+			continue;
+		if ((unsigned)kept[i] > first)
+			close_range(first, (unsigned)kept[i] - 1, 0);
+		first = (unsigned)kept[i] + 1;
 	}
 	close_range(first, ~0U, 0);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -6,8 +6,8 @@
 
 #include <sys/types.h>
 
-/* Close what was inherited by accident, but not keep (-1: none); open 0, 1 and 2. */
-void process_descriptors(int keep);
+/* Close what was inherited by accident, but not these (-1: none); open 0, 1 and 2. */
+void process_descriptors(int keep, int keep_too);
 
 /* Room for descriptors as the kernel allows; core files only where the settings want them. */
 void process_limits(void);

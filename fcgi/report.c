@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "fcgi/req.h"
+#include "fcgi/revoke.h"
 
 static void
 metric_head(Buf *out, const char *name, const char *type, const char *help)
@@ -83,7 +84,7 @@ report_workers(Buf *out, const Board *board)
 	BoardWorker worker;
 
 	for (int slot = 0; slot < BOARD_SLOTS; slot++)
-		if (board_worker(board, slot, &worker))
+		if (board_worker(board, slot, &worker) && worker.kind == SLOT_WORKER)
 			states[worker.state]++;
 	metric_head(out, "workers", "gauge", "Worker processes, by state");
 	for (int state = WORKER_STARTING; state <= WORKER_DRAINING; state++)
@@ -95,6 +96,18 @@ report_workers(Buf *out, const Board *board)
 		          board_lane_count(board, (Lane)lane));
 }
 
+/* How long ago it was certain that we hear what other hosts change. */
+static void
+report_hearing(Buf *out, const Board *board)
+{
+	int64_t heard_us = board_heard_us(board, revoke_source());
+
+	metric_head(out, "listener_age_seconds", "gauge",
+	            "Time since the keeper last proved that it hears other hosts; -1: never");
+	buf_print(out, "postern_listener_age_seconds %.3f\n",
+	          heard_us == 0 ? -1.0 : (double)(clock_mono_us() - heard_us) / 1e6);
+}
+
 void
 report_metrics(Buf *out, const Board *board)
 {
@@ -104,6 +117,7 @@ report_metrics(Buf *out, const Board *board)
 	metric_head(out, "start_time_seconds", "gauge", "When the parent started, Unix time");
 	buf_print(out, "postern_start_time_seconds %.3f\n", (double)started.us / 1e6);
 	report_workers(out, board);
+	report_hearing(out, board);
 	report_requests(out, board);
 	report_latency(out, board);
 	report_counts(out, board);
@@ -118,7 +132,8 @@ report_status(Buf *out, const Status *status)
 	buf_print(out, "postern %.*s, pid %lld, since ", STR_ARG(status->version),
 	          (long long)status->pid);
 	instant_put(out, status->started_at);
-	buf_print(out, "\nlisten queue: %lld\nlanes:", (long long)status->listen_queue);
+	buf_print(out, "\nkeeper: pid %lld\nlisten queue: %lld\nlanes:",
+	          (long long)status->keeper.pid, (long long)status->listen_queue);
 	for (size_t i = 0; i < status->lanes.n; i++)
 		buf_print(out, " %.*s=%lld", STR_ARG(lanes[i].name),
 		          (long long)lanes[i].in_use);

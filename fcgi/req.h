@@ -47,6 +47,8 @@ typedef struct Route {
 	const char *media;       /* of the answer, separated by spaces, best first; NULL: application/json */
 	const ProblemCode *problems; /* those of its own, for the documents; ends with P_internal */
 	const char *about;       /* one sentence */
+	bool fresh;              /* administration, credentials: the database is asked who calls, in the transaction */
+	bool unlimited;          /* not counted by the rate limits: probes and scrapes */
 	bool own_token;          /* the handler reads Authorization itself: an ended session's token is good there */
 } Route;
 
@@ -59,6 +61,7 @@ extern const char *const permission_names[WHOS]; /* as roles have them; NULL for
 typedef struct Caller {
 	bool known;
 	Uuid user_id, session_id;
+	StrList roles;           /* that the token names, where the database was asked */
 	StrList permissions;
 	uint64_t rights;         /* bits 1 << Who, of the permissions that routes ask for */
 } Caller;
@@ -86,6 +89,7 @@ struct Req {
 	int64_t start_us;        /* its first byte, monotonic */
 	int slot;                /* on the board */
 	int listen_fd;
+	bool keeper;             /* the keeper serves it: routes of operation that need no database */
 	bool lane_held;
 
 	int status;              /* of the answer; 0 until decided */

@@ -15,7 +15,7 @@ const Problem *gate_open(Req *rq) MUST_USE;
 /* 404, 405 with Allow; OPTIONS and CORS preflight are answered here. */
 const Problem *route_find(Req *rq) MUST_USE;
 
-/* 503 of a full lane, 413, 415, 406, 401, 403. */
+/* 503 of a full lane, 413, 415, 406, 401, 403, 429. */
 const Problem *admit(Req *rq) MUST_USE;
 
 /* 400, 422: path, query, headers and body into one struct. */

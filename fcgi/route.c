@@ -28,6 +28,13 @@ methods_text(Arena *arena, unsigned methods)
 	return buf_str(&text);
 }
 
+/* The keeper is one process: it waits for nothing, and others wait for it. */
+static bool
+keeper_serves(const Route *route)
+{
+	return route->lane == LANE_OPS && route->tx == NO_DB;
+}
+
 const Problem *
 route_find(Req *rq)
 {
@@ -35,7 +42,8 @@ route_find(Req *rq)
 	for (size_t i = 0; i < route_count && rq->route == NULL; i++) {
 		Str values[COUNT(rq->path_values)];
 
-		if (!path_fits(rq->path, routes[i].path, values, COUNT(values)))
+		if ((rq->keeper && !keeper_serves(&routes[i])) ||
+		    !path_fits(rq->path, routes[i].path, values, COUNT(values)))
 			continue;
 		rq->allow |= routes[i].method | (routes[i].method == GET ? HEAD : 0) | OPTIONS;
 		if (routes[i].method == rq->method) {

@@ -4,7 +4,11 @@
 #include "fcgi/audit.h"
 #include "fcgi/keys.h"
 #include "fcgi/refresh.h"
+#include "fcgi/revoke.h"
+#include "fcgi/tokens.h"
 #include "queries.gen.h"
+
+static const int64_t claims_ms_most = INT64_C(86400000); /* tokens live no longer */
 
 /* The token of "Bearer token"; two headers joined by a comma are none. */
 static const Problem *
@@ -25,8 +29,8 @@ bearer_token(const Req *rq, Str *token)
 	return NULL;
 }
 
-const Problem *
-session_claims(Req *rq, bool ended_too, Claims *claims, bool *found)
+static const Problem *
+claims_read(Req *rq, Str token, bool ended_too, Claims *claims)
 {
 	JwtRules rules = {
 		.find = keys_find,
@@ -35,11 +39,18 @@ session_claims(Req *rq, bool ended_too, Claims *claims, bool *found)
 		.now = clock_now(),
 		.ended_too = ended_too,
 	};
+
+	return jwt_read(rq->ctx, token, &rules, claims);
+}
+
+const Problem *
+session_claims(Req *rq, bool ended_too, Claims *claims, bool *found)
+{
 	Str token;
 
 	TRY(bearer_token(rq, &token));
 	*found = token.n > 0;
-	return *found ? jwt_read(rq->ctx, token, &rules, claims) : NULL;
+	return *found ? claims_read(rq, token, ended_too, claims) : NULL;
 }
 
 /* Bits of the permissions that routes ask for. */
@@ -56,32 +67,116 @@ rights_of(StrList permissions)
 	return rights;
 }
 
+/* What the database gives to a session whose token names these roles. */
+static const Problem *
+rights_ask(Req *rq, Uuid session_id, StrList roles, SessionRights *row)
+{
+	bool found;
+
+	TRY(q_session_rights(rq->ctx, session_id, roles, row, &found));
+	if (!found || row->ended || row->status == USER_DISABLED)
+		return problem(P_session_revoked);
+	rq->caller = (Caller){
+		.known = true,
+		.user_id = row->user_id,
+		.session_id = session_id,
+		.roles = roles,
+		.permissions = row->permissions,
+		.rights = rights_of(row->permissions),
+	};
+	return NULL;
+}
+
+const Problem *
+session_confirm(Req *rq)
+{
+	Who who = rq->route->who;
+	SessionRights row;
+
+	if (!rq->caller.known)
+		return NULL;
+	TRY(rights_ask(rq, rq->caller.session_id, rq->caller.roles, &row));
+	return who == bearer || caller_may(rq, who) ? NULL : problem(P_forbidden);
+}
+
+/* ------------------------------------------------------------------ tokens that were seen before */
+
+/* The keys are read anew when they have changed. returns  the sum of their epoch */
+static uint64_t
+keys_follow(const Board *board)
+{
+	static uint64_t seen;
+	uint16_t epoch = revoke_keys_epoch();
+	uint64_t sum = board_epochs_sum(board, &epoch, 1);
+
+	if (sum != seen)
+		keys_forget();
+	seen = sum;
+	return sum;
+}
+
+/* Note what the rights of these claims depend on; false when they are not to be kept. */
+static bool
+epochs_note(const Board *board, const Claims *claims, uint64_t keys_sum, Token *token)
+{
+	uint16_t keys = revoke_keys_epoch();
+	size_t n = 0;
+
+	if (claims->roles.n + 3 > TOKENS_EPOCHS)
+		return false;
+	token->epochs[n++] = keys;
+	token->epochs[n++] = revoke_uuid_epoch(EPOCH_SESSION, claims->sid);
+	token->epochs[n++] = revoke_uuid_epoch(EPOCH_USER, claims->sub);
+	for (size_t i = 0; i < claims->roles.n; i++)
+		token->epochs[n++] = board_epoch_of(EPOCH_ROLE, claims->roles.v[i]);
+	token->n_epochs = n;
+	token->sum = board_epochs_sum(board, token->epochs, n);
+	/* the key that verified it may have gone in the meantime */
+	return board_epochs_sum(board, &keys, 1) == keys_sum;
+}
+
+/* Verify the token and ask the database; keep what it says. */
+static const Problem *
+session_ask(Req *rq, Str bytes, const uint8_t digest[SHA256_BYTES])
+{
+	uint64_t keys_sum = keys_follow(rq->board);
+	SessionRights row;
+	Token token = { 0 };
+	Claims claims;
+	bool keep;
+
+	TRY(claims_read(rq, bytes, false, &claims));
+	keep = epochs_note(rq->board, &claims, keys_sum, &token);
+	TRY(rights_ask(rq, claims.sid, claims.roles, &row));
+	if (!uuid_eq(row.user_id, claims.sub) || claims.gen > row.gen) {
+		rq->caller = (Caller){ 0 };
+		return problem_inside(rq->ctx, P_token_invalid, "the token is not of its session");
+	}
+	token.nbf_s = claims.nbf - JWT_LEEWAY_S;
+	token.exp_s = claims.exp + JWT_LEEWAY_S;
+	token.until_us = clock_mono_us() + MIN(row.left_ms, claims_ms_most) * 1000;
+	token.caller = rq->caller;
+	if (keep)
+		tokens_keep(digest, &token);
+	return NULL;
+}
+
 const Problem *
 session_admit(Req *rq)
 {
-	SessionRights row;
-	Claims claims;
-	bool found;
+	uint8_t digest[SHA256_BYTES];
+	Str token;
 
 	if (rq->route->own_token)
 		return NULL;
-	TRY(session_claims(rq, false, &claims, &found));
-	if (!found)
+	TRY(bearer_token(rq, &token));
+	if (token.n == 0)
 		return NULL;
-	TRY(q_session_rights(rq->ctx, claims.sid, claims.roles, &row, &found));
-	if (!found || row.ended || row.status == USER_DISABLED)
-		return problem(P_session_revoked);
-	if (!uuid_eq(row.user_id, claims.sub) || claims.gen > row.gen)
-		return problem_inside(rq->ctx, P_token_invalid,
-		                      "the token is not of its session");
-	rq->caller = (Caller){
-		.known = true,
-		.user_id = row.user_id,
-		.session_id = claims.sid,
-		.permissions = row.permissions,
-		.rights = rights_of(row.permissions),
-	};
-	return NULL;
+	sha256(token, digest);
+	if (!rq->route->fresh && revoke_hears(rq->board) &&
+	    tokens_find(digest, rq->board, rq->ctx->arena, &rq->caller))
+		return NULL;
+	return session_ask(rq, token, digest);
 }
 
 /* ------------------------------------------------------------------ new sessions */

@@ -4,9 +4,9 @@
  * Who is calling: from the access token of a request to the rights of its session, and the
  * sessions that tokens belong to.
  *
- * The rights of a request are those that both the token's roles and the database give, asked in
- * one round trip, so that a logout, a disabled account or a role taken away holds for the next
- * request.
+ * The rights of a request are those that both the token's roles and the database give. They are
+ * asked in one round trip, and kept with the token while fcgi/revoke.h says that nothing has changed;
+ * so a logout, a disabled account or a role taken away holds for the next request.
  */
 
 #include "common/jwt.h"
@@ -21,9 +21,15 @@
 const Problem *session_admit(Req *rq) MUST_USE;
 
 /*
- * What the request's access token claims; *found is false without the header Authorization.
- * Says nothing of the session. ended_too: one that has expired is good. Problems:
- * token_invalid, token_expired
+ * Ask the database again, within the transaction: for routes that are `fresh`.
+ * Problems: session_revoked, forbidden
+ */
+const Problem *session_confirm(Req *rq) MUST_USE;
+
+/*
+ * What the request's access token claims; *found is false without the header Authorization. Says
+ * nothing of the session. ended_too: one that has expired is good.
+ * Problems: token_invalid, token_expired
  */
 const Problem *session_claims(Req *rq, bool ended_too, Claims *claims, bool *found) MUST_USE;
 

@@ -29,17 +29,23 @@ status_fill(Arena *arena, const Board *board, Status *out)
 	StatusLane *lanes = arena_new(arena, StatusLane, LANES);
 	int64_t now_us = clock_mono_us();
 	size_t n = 0;
+	StatusKeeper keeper = { 0 };
 	BoardWorker worker;
 
 	for (int slot = 0; slot < BOARD_SLOTS; slot++)
-		if (board_worker(board, slot, &worker))
-			worker_fill(arena, &worker, now_us, &rows[n++]);
+		if (board_worker(board, slot, &worker)) {
+			if (worker.kind == SLOT_WORKER)
+				worker_fill(arena, &worker, now_us, &rows[n++]);
+			else if (worker.state != WORKER_DRAINING)
+				keeper.pid = worker.pid;
+		}
 	for (size_t i = 0; i < LANES; i++)
 		lanes[i] =
 		    (StatusLane){ str_of(lane_names[i]), board_lane_count(board, (Lane)i) };
 	*out = (Status){
 		.version = S(PACKAGE_VERSION),
 		.workers = { rows, n },
+		.keeper = keeper,
 		.lanes = { lanes, LANES },
 		.listen_queue = board_queue(board),
 	};

@@ -24,6 +24,7 @@ typedef struct WireConfig {
 	const char *const *allow; /* addresses or networks, NULL at the end; not copied */
 	size_t n_allow;
 	Board *board; /* numbers what is accepted; NULL: the socket is not the board's */
+	int wake_fd;              /* ends the wait, as a signal does, while it is readable; 0: none */
 } WireConfig;
 
 /* Who is still let in. */
@@ -35,7 +36,7 @@ typedef enum WireDoor {
 
 typedef enum WireEvent {
 	WIRE_REQUEST, /* a head is complete */
-	WIRE_SIGNAL,  /* a signal came while waiting: look at your flags */
+	WIRE_SIGNAL,  /* a signal came while waiting, or wake_fd is readable: look at your flags */
 } WireEvent;
 
 /* Refused or lost peers, by reason, since wire_open. */

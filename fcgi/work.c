@@ -5,6 +5,8 @@
 #include "common/backoff.h"
 #include "common/db.h"
 #include "common/json.h"
+#include "fcgi/revoke.h"
+#include "fcgi/session.h"
 
 enum { TRIES_MAX = 4, BACKOFF_BASE_MS = 2, BACKOFF_CAP_MS = 50 };
 
@@ -25,7 +27,9 @@ write_once(Req *rq, void *out)
 	const Problem *p;
 
 	TRY(db_begin(rq->ctx));
-	p = rq->route->handler(rq, rq->in, out);
+	p = rq->route->fresh ? session_confirm(rq) : NULL;
+	if (p == NULL)
+		p = rq->route->handler(rq, rq->in, out);
 	if (p == NULL)
 		p = db_commit(rq->ctx);
 	if (p != NULL)
@@ -66,9 +70,13 @@ handler_run(Req *rq, void **out)
 const Problem *
 work_do(Req *rq)
 {
+	const Problem *p;
 	void *out = NULL;
 
-	TRY(handler_run(rq, &out));
+	p = handler_run(rq, &out);
+	revoke_settle(rq->ctx, rq->board); /* also when a COMMIT's outcome is not known */
+	if (p != NULL)
+		return p;
 	if (rq->raw || rq->status == 204)
 		return NULL;
 	json_write(&rq->out, rq->route->gives, out);

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/upstream.h"
 #include "fcgi/rooms.h"
+#include "fcgi/tokens.h"
 #include "schema/verify.h"
 
 enum {
@@ -18,17 +19,17 @@ enum {
 	MEMORY_EVERY = 64,                 /* requests between two looks at one's own memory */
 };
 
-static volatile sig_atomic_t told_to_stop;
+static volatile sig_atomic_t stop_seen;
 
 static void
 on_stop(int signal)
 {
 	(void)signal;
-	told_to_stop = 1;
+	stop_seen = 1;
 }
 
-static void
-signals_set(void)
+void
+worker_signals(void)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -40,13 +41,19 @@ signals_set(void)
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
+bool
+worker_told_to_stop(void)
+{
+	return stop_seen != 0;
+}
+
 /* The rooms between gate and answer, in the order of the contract's refusals. */
 static const struct {
 	const char *name;
 	const Problem *(*enter)(Req *rq);
 } rooms[] = {
 	{ "route", route_find },   /* 404 405; HEAD, OPTIONS, CORS */
-	{ "admit", admit },        /* 503 413 415 406, 401, 403 */
+	{ "admit", admit },        /* 503 413 415 406, 401, 403, 429 */
 	{ "intake", intake_read }, /* 400 422: path, query, headers and body into one struct */
 	{ "work", work_do },       /* transaction, handler, body of the answer */
 };
@@ -105,29 +112,36 @@ counts_report(Worker *w)
 	w->dropped_seen = log_dropped();
 }
 
-static void
-request_serve(Worker *w)
+void
+worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx)
 {
 	DbCost cost;
 	Req rq = {
-		.ctx = &w->ctx,
-		.wire = w->wire,
-		.board = w->start->board,
-		.slot = w->start->slot,
-		.listen_fd = w->start->listen_fd,
-		.start_us = wire_first_byte_us(w->wire),
-		.headers = { .arena = w->ctx.arena },
-		.out = { .arena = w->ctx.arena },
+		.ctx = ctx,
+		.wire = wire,
+		.board = start->board,
+		.slot = start->slot,
+		.keeper = start->keeper,
+		.listen_fd = start->listen_fd,
+		.start_us = wire_first_byte_us(wire),
+		.headers = { .arena = ctx->arena },
+		.out = { .arena = ctx->arena },
 	};
 
 	serve(&rq);
-	cost = db_cost(w->ctx.db);
+	cost = db_cost(ctx->db);
 	board_count_add(rq.board, COUNT_DB_STATEMENTS, cost.statements);
 	board_count_add(rq.board, COUNT_DB_WAIT_US, (uint64_t)cost.wait_us);
 	board_count_add(rq.board, COUNT_DB_CONNECTS, cost.connects);
 	board_count_add(rq.board, COUNT_DB_FAULTS, cost.faults);
-	db_settle(w->ctx.db);
-	arena_reset(w->ctx.arena);
+	db_settle(ctx->db);
+	arena_reset(ctx->arena);
+}
+
+static void
+request_done(Worker *w)
+{
+	worker_serve(w->start, w->wire, &w->ctx);
 	counts_report(w);
 	w->requests++;
 }
@@ -156,7 +170,7 @@ door(Worker *w, bool over)
 {
 	int64_t ms = conf->pool_drain_ms - conf->pool_request_deadline_ms;
 
-	if (!told_to_stop)
+	if (!worker_told_to_stop())
 		return over ? WIRE_SHUT : WIRE_OPEN;
 	if (w->accepting.at_us == 0) /* what is begun later could not be finished */
 		w->accepting = deadline_in_ms(MAX(ms, conf->pool_drain_ms / 2));
@@ -175,7 +189,7 @@ loop(Worker *w)
 		board_state_set(w->start->board, w->start->slot,
 		                now == WIRE_OPEN ? WORKER_IDLE : WORKER_DRAINING);
 		if (wire_next(w->wire, now) == WIRE_REQUEST)
-			request_serve(w);
+			request_done(w);
 		else if (now != WIRE_OPEN)
 			return;
 	}
@@ -217,7 +231,7 @@ worker_main(const WorkerStart *start)
 	Worker w = { .start = start, .requests_max = requests_jittered(conf->pool_max_requests) };
 	bool fits;
 
-	signals_set();
+	worker_signals();
 	w.ctx.arena = arena_open(REQUEST_BYTES);
 	w.wire = wire_open(&(WireConfig){
 	    .listen_fd = start->listen_fd,
@@ -240,6 +254,7 @@ worker_main(const WorkerStart *start)
 	fits = database_fits(&w);
 	if (fits)
 		loop(&w);
+	tokens_wipe();
 	upstream_close(w.ctx.upstream);
 	db_close(w.ctx.db);
 	wire_close(w.wire);

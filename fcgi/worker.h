@@ -9,6 +9,8 @@
  */
 
 #include "common/board.h"
+#include "common/ctx.h"
+#include "fcgi/wire.h"
 
 #define WORKER_START_MS 10000 /* a worker has to be able to serve; above what it waits for */
 
@@ -18,6 +20,7 @@ typedef struct WorkerStart {
 	int listen_fd; /* listening, non-blocking, close-on-exec */
 	bool tcp;      /* peers are checked against listen.allow */
 	uint32_t generation; /* rises with each reload; 0: of no pool */
+	bool keeper;   /* it is the keeper who serves; see fcgi/keeper.h */
 } WorkerStart;
 
 /*
@@ -29,3 +32,12 @@ typedef struct WorkerStart {
  * returns  exit status: 0, or one of sysexits.h when it cannot serve, after a line in the log
  */
 int worker_main(const WorkerStart *start) MUST_USE;
+
+/* --- what the keeper does in the same way */
+
+/* The request that the wire holds, through the rooms; what it leaves is settled. */
+void worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx);
+
+/* TERM is noted, the other signals of a terminal are not heeded. */
+void worker_signals(void);
+bool worker_told_to_stop(void);

@@ -5,6 +5,7 @@
 #include "fcgi/hashing.h"
 #include "fcgi/keys.h"
 #include "fcgi/refresh.h"
+#include "fcgi/revoke.h"
 #include "fcgi/session.h"
 #include "queries.gen.h"
 
@@ -167,6 +168,7 @@ auth_logout(Req *rq, const LogoutIn *in, Nothing *out)
 	TRY(q_session_revoke(rq->ctx, session_id, S("logout"), &ended));
 	if (ended == 0)
 		return NULL; /* it had ended before */
+	TRY(revoke_session(rq->ctx, session_id));
 	return audit(rq, "session.logout", &user_id, uuid_str(rq->ctx->arena, session_id),
 	             STR_NONE);
 }

@@ -5,70 +5,7 @@
 #include "common/params.h"
 #include "common/settings.h"
 #include "fcgi/openapi.h"
-
-/* The hash is that of the style's bytes: a browser takes this style and no other. */
-static const char style[] =
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "code{font:14px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}"
-    "table{border-collapse:collapse;width:100%}"
-    "th,td{text-align:left;vertical-align:top;border-top:1px solid #8884;padding:.25rem .5rem}"
-    "h2{margin-top:3rem}h3{margin-top:2rem}:root{color-scheme:light dark}";
-static const char policy[] =
-    "default-src 'none'; style-src 'sha256-Pt6uOR7BI6Q6tuLUGY8g5pD+NbDiguBwDw74NwhT7PI='; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-static void
-text_put(Buf *out, Str text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		switch (text.p[i]) {
-		case '<':
-			buf_puts(out, "&lt;");
-			break;
-		case '>':
-			buf_puts(out, "&gt;");
-			break;
-		case '&':
-			buf_puts(out, "&amp;");
-			break;
-		case '"':
-			buf_puts(out, "&quot;");
-			break;
-		default:
-			buf_byte(out, text.p[i]);
-		}
-	}
-}
-
-/* <tag>text</tag> */
-static void
-element_put(Buf *out, const char *tag, Str text)
-{
-	buf_print(out, "<%s>", tag);
-	text_put(out, text);
-	buf_print(out, "</%s>", tag);
-}
-
-static void
-page_begin(Buf *out, const char *title)
-{
-	buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-	              "<meta name=\"viewport\" content=\"width=device-width\">");
-	element_put(out, "title", str_of(title));
-	buf_puts(out, "<style>");
-	buf_puts(out, style);
-	buf_puts(out, "</style></head><body>\n");
-	element_put(out, "h1", str_of(title));
-}
-
-static void
-page_answer(Req *rq, Buf *out)
-{
-	buf_puts(out, "</body></html>\n");
-	answer_header(rq, "Content-Security-Policy", str_of(policy));
-	answer_raw(rq, buf_str(out));
-	rq->media = S("text/html; charset=utf-8");
-}
+#include "fcgi/page.h"
 
 /* --- a problem */
 
@@ -79,11 +16,11 @@ problem_page(Req *rq, const ProblemAbout *about)
 
 	page_begin(&out, str_text(out.arena, about->code));
 	buf_print(&out, "<p>Status %lld</p>\n<h2>English</h2>", (long long)about->status);
-	element_put(&out, "p", about->title.en);
-	element_put(&out, "p", about->detail.en);
+	page_element(&out, "p", about->title.en);
+	page_element(&out, "p", about->detail.en);
 	buf_puts(&out, "\n<div lang=\"th\"><h2>ภาษาไทย</h2>");
-	element_put(&out, "p", about->title.th);
-	element_put(&out, "p", about->detail.th);
+	page_element(&out, "p", about->title.th);
+	page_element(&out, "p", about->detail.th);
 	buf_puts(&out, "</div>\n");
 	page_answer(rq, &out);
 }
@@ -115,11 +52,11 @@ field_put(Buf *out, const Uses *uses, const Field *field, const char *name, Side
 	Buf schema = { .arena = out->arena };
 
 	buf_puts(out, "<tr><td>");
-	element_put(out, "code", str_of(name));
+	page_element(out, "code", str_of(name));
 	buf_puts(out,
 	         field->required && side == SIDE_IN ? "<br>required</td><td>" : "</td><td>");
 	schema_field_put(&schema, uses, field, side);
-	element_put(out, "code", buf_str(&schema));
+	page_element(out, "code", buf_str(&schema));
 	buf_puts(out, "</td></tr>\n");
 }
 
@@ -155,7 +92,7 @@ body_schema_put(Buf *out, const Uses *uses, const char *what, const Model *model
 
 	buf_print(out, "<p>%s: ", what);
 	schema_ref_put(&schema, uses, model, side);
-	element_put(out, "code", buf_str(&schema));
+	page_element(out, "code", buf_str(&schema));
 	buf_puts(out, "</p>\n");
 }
 
@@ -182,7 +119,7 @@ route_put(Buf *out, const Uses *uses, const Route *route)
 
 	buf_print(out, "<h3 id=\"%s\"><code>%s %s</code></h3>", route->id,
 	          method_name(route->method), route->path);
-	element_put(out, "p", str_of(route->about));
+	page_element(out, "p", str_of(route->about));
 	if (permission != NULL)
 		buf_print(out, "<p>Needs <code>%s</code>.</p>", permission);
 	else if (route->who == bearer)
@@ -209,7 +146,7 @@ begins_tag(size_t i)
 static void
 tag_put(Buf *out, const Uses *uses, Str tag)
 {
-	element_put(out, "h2", tag);
+	page_element(out, "h2", tag);
 	for (size_t i = 0; i < route_count; i++)
 		if (str_eq(route_tag(&routes[i]), tag))
 			route_put(out, uses, &routes[i]);
@@ -252,7 +189,7 @@ docs_page(Req *rq, const Nothing *in, Nothing *none)
 	for (size_t i = 0; i < route_count; i++)
 		if (begins_tag(i))
 			tag_put(&out, uses, route_tag(&routes[i]));
-	element_put(&out, "h2", S("shapes"));
+	page_element(&out, "h2", S("shapes"));
 	schemas_page_put(&out, uses);
 	page_answer(rq, &out);
 	return NULL;

@@ -3,6 +3,7 @@
 #include "common/db.h"
 #include "fcgi/keys.h"
 #include "fcgi/openapi.h"
+#include "fcgi/page.h"
 #include "fcgi/queue.h"
 #include "fcgi/report.h"
 #include "fcgi/status.h"
@@ -72,6 +73,56 @@ ops_metrics(Req *rq, const Nothing *in, Nothing *out)
 	return NULL;
 }
 
+static void
+number_put(Buf *out, int64_t number)
+{
+	buf_puts(out, "<td>");
+	buf_i64(out, number);
+	buf_puts(out, "</td>");
+}
+
+static void
+workers_put(Buf *out, const Status *status)
+{
+	const StatusWorker *rows = status->workers.v;
+
+	buf_puts(out, "<table><tr><th>slot</th><th>pid</th><th>state</th><th>since, ms</th>"
+	              "<th>requests</th><th>memory, bytes</th><th>route</th><th>request id</th></tr>\n");
+	for (size_t i = 0; i < status->workers.n; i++) {
+		buf_puts(out, "<tr>");
+		number_put(out, rows[i].slot);
+		number_put(out, rows[i].pid);
+		page_element(out, "td", rows[i].state);
+		number_put(out, rows[i].since_ms);
+		number_put(out, rows[i].requests);
+		number_put(out, rows[i].memory_bytes);
+		page_element(out, "td", rows[i].route.v);
+		page_element(out, "td", rows[i].request_id.v);
+		buf_puts(out, "</tr>\n");
+	}
+	buf_puts(out, "</table>\n");
+}
+
+static void
+status_page(Req *rq, const Status *status)
+{
+	const StatusLane *lanes = status->lanes.v;
+	Buf out = { .arena = rq->ctx->arena };
+
+	page_begin(&out, "Postern");
+	buf_print(&out, "<p>Version %.*s, pid %lld, since ", STR_ARG(status->version),
+	          (long long)status->pid);
+	instant_put(&out, status->started_at);
+	buf_print(&out, "</p>\n<p>Keeper: pid %lld</p>\n<p>Connections that wait: %lld</p>\n",
+	          (long long)status->keeper.pid, (long long)status->listen_queue);
+	buf_puts(&out, "<p>Workers held by lanes:");
+	for (size_t i = 0; i < status->lanes.n; i++)
+		buf_print(&out, " %.*s %lld", STR_ARG(lanes[i].name), (long long)lanes[i].in_use);
+	buf_puts(&out, "</p>\n<h2>Workers</h2>\n");
+	workers_put(&out, status);
+	page_answer(rq, &out);
+}
+
 const Problem *
 ops_status(Req *rq, const Nothing *in, Status *out)
 {
@@ -80,10 +131,12 @@ ops_status(Req *rq, const Nothing *in, Status *out)
 	(void)in;
 	status_fill(rq->ctx->arena, rq->board, out);
 	out->listen_queue = queue_length(rq->listen_fd);
-	if (!str_eq(rq->media, S("text/plain")))
-		return NULL;
-	report_status(&text, out);
-	answer_raw(rq, buf_str(&text));
+	if (str_eq(rq->media, S("text/html"))) {
+		status_page(rq, out);
+	} else if (str_eq(rq->media, S("text/plain"))) {
+		report_status(&text, out);
+		answer_raw(rq, buf_str(&text));
+	}
 	return NULL;
 }
 

@@ -24,11 +24,15 @@ MODEL(StatusLane,
 	FIELD(StatusLane, name),
 	FIELD(StatusLane, in_use, .about = "workers that routes of this lane hold"));
 
+MODEL(StatusKeeper,
+	FIELD(StatusKeeper, pid, .about = "0 while it is replaced"));
+
 MODEL(Status,
 	FIELD(Status, pid,          .about = "of the parent"),
 	FIELD(Status, version),
 	FIELD(Status, started_at),
 	FIELD_OF(Status, workers, StatusWorker),
+	FIELD_OF(Status, keeper, StatusKeeper),
 	FIELD_OF(Status, lanes, StatusLane),
 	FIELD(Status, listen_queue, .about = "connections that wait to be accepted"));
 /* clang-format on */

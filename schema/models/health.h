@@ -29,11 +29,17 @@ typedef struct StatusLane {
 } StatusLane;
 MODEL_OF(StatusLane);
 
+typedef struct StatusKeeper {
+	int64_t pid; /* 0: it is being replaced */
+} StatusKeeper;
+MODEL_OF(StatusKeeper);
+
 typedef struct Status {
 	int64_t pid;
 	Str version;
 	Instant started_at;
 	List workers; /* of StatusWorker */
+	StatusKeeper keeper;
 	List lanes;   /* of StatusLane */
 	int64_t listen_queue;
 } Status;

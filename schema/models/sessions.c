@@ -31,6 +31,7 @@ MODEL(SessionRights,
 	FIELD(SessionRights, user_id),
 	FIELD(SessionRights, status, .names = user_status_names),
 	FIELD(SessionRights, ended),
+	FIELD(SessionRights, left_ms),
 	FIELD(SessionRights, gen),
 	FIELD(SessionRights, acked),
 	FIELD(SessionRights, permissions));

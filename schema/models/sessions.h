@@ -33,7 +33,8 @@ MODEL_OF(Session);
 typedef struct SessionRights {
 	Uuid user_id;
 	UserStatus status;
-	bool ended; /* revoked or expired */
+	bool ended;      /* revoked or expired */
+	int64_t left_ms; /* until it expires */
 	int64_t gen;
 	bool acked;
 	StrList permissions; /* of the roles that the user has and the token names */

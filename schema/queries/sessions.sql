@@ -19,6 +19,7 @@ WHERE id = :id;
 -- session_rights(id uuid, roles text[]) :maybe gives SessionRights
 SELECT s.user_id, u.status, s.gen, s.acked_at IS NOT NULL AS "acked!",
 	(s.revoked_at IS NOT NULL OR s.idle_expires_at <= now() OR s.absolute_expires_at <= now()) AS "ended!",
+	(extract(epoch FROM least(s.idle_expires_at, s.absolute_expires_at) - now()) * 1000)::bigint AS "left_ms!",
 	ARRAY(
 		SELECT p.permission
 		FROM user_roles AS h
@@ -43,3 +44,15 @@ WHERE id = :id AND revoked_at IS NULL;
 -- session_revoke_all(user_id uuid, keep uuid?, reason text) :exec gives rows
 UPDATE sessions SET revoked_at = now(), revoke_reason = :reason
 WHERE user_id = :user_id AND revoked_at IS NULL /*? keep */ AND id <> :keep /*?*/;
+
+-- Take away a batch of those that ended so long ago. Several hosts may do so at once.
+-- sessions_expire(keep_s bigint, n bigint) :exec gives rows
+DELETE FROM sessions
+WHERE id IN (
+	SELECT old.id
+	FROM sessions AS old
+	WHERE old.idle_expires_at < now() - :keep_s::bigint * interval '1 second'
+	ORDER BY old.idle_expires_at
+	LIMIT :n
+	FOR UPDATE SKIP LOCKED
+);

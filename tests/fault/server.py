@@ -79,6 +79,14 @@ class Server:
     def pid(self):
         return self.process.pid
 
+    @property
+    def status_socket(self):
+        return str(self.directory / "run" / "status.sock")
+
+    def keeper(self):
+        """Pid of the keeper; None while it is replaced."""
+        return next((p for p in children(self.pid) if command_line(p) == "posternd: keeper"), None)
+
     def workers(self):
         return [p for p in children(self.pid) if re.match(r"posternd: worker", command_line(p))]
 
@@ -94,6 +102,10 @@ class Server:
 
     def ask(self, uri="/healthz", **how):
         return fcgi.ask(self.socket, fcgi.request("GET", uri), **how)
+
+    def ask_keeper(self, uri="/status", **variables):
+        """What the keeper answers on its own socket."""
+        return fcgi.ask(self.status_socket, fcgi.request("GET", uri, **variables))
 
     def hold(self, request_id="held", body=b'{"email":', total=1000):
         """A connection whose request holds a worker: its body never ends. Returns it and the worker."""

@@ -196,7 +196,7 @@ def test_fork_failures_leave_fewer_workers_until_there_is_room(serve):
     directory = "/tmp/postern-fault-nproc"
     try:
         server = serve({"run.user": user, "pool.workers": 4, "run.dir": directory},
-                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (5, 5)))
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (6, 6)))
         server.log_until("worker_start")
         assert len(server.workers()) == 2
         assert server.ask().status == 200

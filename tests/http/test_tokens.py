@@ -213,11 +213,13 @@ def test_the_scheme_is_read_in_any_case(api, made):
 # --- rights are what database and token both give
 
 
-def test_a_role_taken_away_holds_for_the_next_request(postern):
+def test_a_role_taken_away_holds_at_once(postern):
     editor = postern.api().as_("editor")
     body = {"sku": secrets.token_hex(8), "name": "x", "price": {"amount": 1, "currency": "THB"}}
     assert editor.post("/v1/products", body).status == 201
-    postern.sql("DELETE FROM user_roles WHERE user_id = %s", (editor.user["id"],))
+    user = editor.user["id"]
+    postern.change("DELETE FROM user_roles WHERE user_id = %s", [user], f"u:{user}")
+    until(lambda: editor.post("/v1/products", {**body, "sku": secrets.token_hex(8)}).status == 403, 1)
     answer = editor.post("/v1/products", {**body, "sku": secrets.token_hex(8)})
     assert (answer.status, answer.code) == (403, "forbidden")
     assert editor.get("/v1/me").status == 200
@@ -244,11 +246,22 @@ def test_an_expired_session_is_over(postern):
     for column in "idle_expires_at", "absolute_expires_at":
         user = postern.api().as_("user")
         assert user.get("/v1/me").status == 200
-        postern.sql(
+        postern.change(
             f"UPDATE sessions SET {column} = now() - interval '1 second' WHERE user_id = %s",
-            (user.user["id"],),
+            [user.user["id"]],
+            f"u:{user.user['id']}",
         )
-        assert user.get("/v1/me").code == "session_revoked"
+        until(lambda user=user: user.get("/v1/me").code == "session_revoked", 1)
+
+
+def test_a_session_that_expires_is_over_though_nothing_tells_of_it(postern):
+    user = postern.api().as_("user")
+    postern.sql(
+        "UPDATE sessions SET idle_expires_at = now() + interval '1 second' WHERE user_id = %s",
+        [user.user["id"]],
+    )
+    assert user.get("/v1/me").status == 200
+    until(lambda: user.get("/v1/me").code == "session_revoked", 3)
 
 
 def test_logout_takes_an_expired_token_with_a_right_signature(postern, key):

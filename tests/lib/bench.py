@@ -317,6 +317,16 @@ class Postern(Owned):
     def sql(self, text, params=None):
         return self.postgres.sql(text, params)
 
+    def change(self, statement, params, words):
+        """Change rows by hand and say so, as a program would: words as in fcgi/revoke.h, "u:UUID"."""
+        with psycopg.connect(self.postgres.admin) as connection:
+            connection.execute(statement, params)
+            connection.execute("SELECT pg_notify('postern_epochs', %s)", [words])
+
+    def keeper(self):
+        """Pid of the keeper; None while it is replaced."""
+        return next((p for p in children(self.pid) if command_line(p) == "posternd: keeper"), None)
+
     def api(self, contract=True, **more):
         """A client that belongs to nobody; every answer is held to /openapi.json unless told not to."""
         if contract and self.contract is None:

@@ -28,7 +28,7 @@ import struct
 import threading
 import time
 
-__all__ = ["Proxy", "Rule"]
+__all__ = ["Link", "Proxy", "Rule"]
 
 PIECE = 65536
 
@@ -158,12 +158,14 @@ class Link(threading.Thread):
 class Proxy:
     """
     listen    a path, or None: a free port of 127.0.0.1
+    link      a Link of one's own, which looks at what it passes on
     address   where clients connect
     links     connections so far, in order; links[n].passed["down"] counts bytes
     """
 
-    def __init__(self, upstream, listen=None):
+    def __init__(self, upstream, listen=None, link=Link):
         self.upstream = upstream
+        self.link = link
         self.rules = []
         self.links = []
         self.closing = threading.Event()
@@ -184,7 +186,7 @@ class Proxy:
                 client, _ = self.socket.accept()
             except OSError:
                 return
-            link = Link(self, len(self.links), client)
+            link = self.link(self, len(self.links), client)
             self.links.append(link)
             link.start()
 

@@ -140,6 +140,29 @@ the_client_is_the_last_hop_nobody_trusted_has_named(void **state)
 }
 
 static void
+where_clients_are_counted_an_ipv6_network_is_one_of_them(void **state)
+{
+	static const struct {
+		const char *address, *want;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.1" },
+		{ "::ffff:192.0.2.1", "192.0.2.1" },
+		{ "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+		{ "::1", "::" },
+	};
+	Arena *arena = arena_open(MIB(1));
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		Address address;
+
+		assert_true(address_read(str_of(rows[i].address), &address));
+		check_str(address_text(arena, address_network(address)), rows[i].want);
+	}
+	arena_close(arena);
+}
+
+static void
 a_network_holds_its_addresses_and_no_others(void **state)
 {
 	static const struct {
@@ -208,6 +231,7 @@ main(void)
 		cmocka_unit_test(a_path_is_decoded_once_or_refused),
 		cmocka_unit_test(a_template_fits_whole_paths_and_gives_its_values),
 		cmocka_unit_test(the_client_is_the_last_hop_nobody_trusted_has_named),
+		cmocka_unit_test(where_clients_are_counted_an_ipv6_network_is_one_of_them),
 		cmocka_unit_test(a_network_holds_its_addresses_and_no_others),
 		cmocka_unit_test(the_best_acceptable_form_is_chosen),
 	};

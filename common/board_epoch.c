@@ -1,0 +1,61 @@
+#include "common/board.h"
+
+#include "common/board_layout.h"
+
+enum { SOURCE_BITS = 24 };
+
+static const uint64_t source_mask = (UINT64_C(1) << SOURCE_BITS) - 1;
+
+/* FNV-1a, folded. Nobody can choose the ids: we make them. */
+uint16_t
+board_epoch_of(EpochKind kind, Str id)
+{
+	uint64_t hash = (UINT64_C(0xcbf29ce484222325) ^ kind) * UINT64_C(0x100000001b3);
+
+	for (size_t i = 0; i < id.n; i++)
+		hash = (hash ^ (uint8_t)id.p[i]) * UINT64_C(0x100000001b3);
+	hash ^= hash >> 32;
+	return (uint16_t)((hash ^ hash >> 16) % BOARD_EPOCHS);
+}
+
+/* In order with all else: a raise comes after its COMMIT, a look before its question. */
+void
+board_epoch_raise(Board *board, uint16_t epoch)
+{
+	atomic_fetch_add(&board->epochs[epoch], 1);
+}
+
+void
+board_epochs_raise(Board *board)
+{
+	atomic_fetch_add(&board->epoch_all, 1);
+}
+
+uint64_t
+board_epochs_sum(const Board *board, const uint16_t *epochs, size_t n)
+{
+	uint64_t sum = atomic_load(&board->epoch_all);
+
+	for (size_t i = 0; i < n; i++)
+		sum += atomic_load(&board->epochs[epochs[i]]);
+	return sum;
+}
+
+/* One word, so that no moment is taken for another source's. */
+void
+board_heard_set(Board *board, uint64_t source, int64_t at_us)
+{
+	uint64_t ms = (uint64_t)at_us / 1000;
+
+	atomic_store(&board->heard, ms << SOURCE_BITS | (source & source_mask));
+}
+
+int64_t
+board_heard_us(const Board *board, uint64_t source)
+{
+	uint64_t heard = atomic_load(&board->heard);
+
+	return (heard & source_mask) == (source & source_mask)
+	           ? (int64_t)(heard >> SOURCE_BITS) * 1000
+	           : 0;
+}

@@ -1,0 +1,94 @@
+#include "fcgi/jobs.h"
+
+#include "common/db.h"
+#include "common/log.h"
+#include "queries.gen.h"
+
+enum {
+	SESSIONS_KEPT_S = 86400, /* whoever comes late is told that his session has ended */
+	PAUSE_MS = 50,           /* between batches */
+};
+
+typedef struct Job {
+	const char *name;
+	int64_t every_s, batch;
+	const Problem *(*run)(Ctx *ctx, int64_t batch, int64_t *rows);
+} Job;
+
+static const Problem *
+sessions_run(Ctx *ctx, int64_t batch, int64_t *rows)
+{
+	return q_sessions_expire(ctx, SESSIONS_KEPT_S, batch, rows);
+}
+
+static const Job jobs[] = {
+	{ "sessions", 60, 500, sessions_run },
+};
+
+static Deadline due[COUNT(jobs)]; /* the past: at once */
+
+static const Problem *
+batch_run(Ctx *ctx, const Job *job, int64_t *rows)
+{
+	const Problem *p = db_begin(ctx);
+
+	if (p == NULL) {
+		db_last(ctx);
+		p = job->run(ctx, job->batch, rows);
+	}
+	if (p == NULL)
+		p = db_commit(ctx);
+	if (p != NULL)
+		db_rollback(ctx);
+	return p;
+}
+
+static void
+job_log(const Job *job, const Problem *p, int64_t rows)
+{
+	LogLine line;
+
+	if (p == NULL && rows == 0)
+		return;
+	log_start(&line, p == NULL ? LOG_INFO : LOG_WARNING, "job");
+	log_str(&line, "job", str_of(job->name));
+	log_num(&line, "rows", rows);
+	if (p != NULL) {
+		log_str(&line, "code", str_of(problem_rows[p->code].code));
+		log_str(&line, "inside", str_of(p->inside));
+	}
+	log_end(&line);
+}
+
+/* A tenth more or less, so that hosts that began together do not go on together. */
+static int64_t
+jittered_ms(int64_t every_s)
+{
+	uint64_t random, ms = (uint64_t)every_s * 1000;
+
+	random_bytes(&random, sizeof random);
+	return (int64_t)(ms - ms / 10 + random % (ms / 5));
+}
+
+Deadline
+jobs_step(Ctx *ctx)
+{
+	size_t first = 0;
+	const Problem *p;
+	int64_t rows = 0;
+
+	for (size_t i = 1; i < COUNT(jobs); i++)
+		if (due[i].at_us < due[first].at_us)
+			first = i;
+	if (!deadline_passed(due[first]))
+		return due[first];
+	ctx->deadline = deadline_in_ms(JOBS_MS);
+	p = batch_run(ctx, &jobs[first], &rows);
+	job_log(&jobs[first], p, rows);
+	due[first] = deadline_in_ms(p == NULL && rows >= jobs[first].batch
+	                                ? PAUSE_MS
+	                                : jittered_ms(jobs[first].every_s));
+	db_settle(ctx->db);
+	arena_reset(ctx->arena);
+	return deadline_in_ms(PAUSE_MS);
+}
