@@ -84,8 +84,8 @@ void place_drop(Places *places, Peer *peer);
 void places_back(Places *places);
 
 /*
- * Whom to close to make room: an answered peer, else the oldest silent one, else the oldest with
- * half a head, else with half a body.
+ * Whom to close to make room: an answered peer, else the oldest silent one, else the oldest
+ * with half a head, else with half a body.
  */
 Peer *places_victim(const Places *places);
 

@@ -228,7 +228,11 @@ database_fits(Worker *w)
 int
 worker_main(const WorkerStart *start)
 {
-	Worker w = { .start = start, .requests_max = requests_jittered(conf->pool_max_requests) };
+	Worker w = {
+		.start = start,
+		.requests_max = requests_jittered(conf->pool_max_requests),
+		.dropped_seen = log_dropped(), /* those are the parent's */
+	};
 	bool fits;
 
 	worker_signals();

@@ -35,26 +35,35 @@ class Asked(threading.Thread):
 
 
 class Child:
-    """An instance's posternd as a child of the test, in place of the one that scripts/up started: it has an exit status."""
+    """
+    An instance's posternd as a child of the test, in place of the one that scripts/up started: it has an
+    exit status, and its log can go elsewhere.
 
-    def __init__(self, postern):
+    log   a file to append to, or a descriptor
+    """
+
+    def __init__(self, postern, log=None):
         self.postern = postern
+        self.log = log or postern.state / "log" / "posternd.log"
         end(postern.pid)
         self.process = None
 
     def start(self):
-        """Returns when it is ready."""
+        """Returns when it is ready; with a log of its own, when a worker runs."""
         mark = self.postern.log_size()
         owner = os.stat(self.postern.state / "run")
         more = {}
         if os.geteuid() == 0 and owner.st_uid != 0:
             more = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-        with open(self.postern.state / "log" / "posternd.log", "ab") as log:
+        with open(self.log, "ab", closefd=not isinstance(self.log, int)) as log:
             self.process = subprocess.Popen(
                 [self.postern.state / "inst/sbin/posternd", "--config", self.postern.config],
                 stdin=subprocess.DEVNULL, stderr=log, cwd="/", **more)
         self.postern.pid = self.process.pid
-        self.postern.log_until(lambda line: line.get("event") == "ready", mark)
+        if self.log == self.postern.state / "log" / "posternd.log":
+            self.postern.log_until(lambda line: line.get("event") == "ready", mark)
+        else:
+            until(self.postern.workers, 10, "a worker")
 
     def stop(self, seconds=40):
         """TERM; the exit status."""
