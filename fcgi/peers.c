@@ -1,4 +1,4 @@
-#include "fcgi/peers_inner.h"
+#include "fcgi/peers.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "fcgi/net.h"
+#include "fcgi/peers_inner.h"
 
 enum {
 	BATCH = 32,
