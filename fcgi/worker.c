@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/cache.h"
 #include "common/db.h"
 #include "common/log.h"
 #include "common/upstream.h"
@@ -108,6 +109,25 @@ counts_report(Worker *w)
 	*seen = now;
 }
 
+static void
+cache_report(Worker *w)
+{
+	const char *words;
+
+	if (w->ctx.cache == NULL)
+		return;
+	switch (cache_news(w->ctx.cache, &words)) {
+	case CACHE_LOST:
+		log_say(LOG_WARNING, "redis_lost", "%s; this host does without", words);
+		break;
+	case CACHE_BACK:
+		log_say(LOG_NOTICE, "redis_back", "it answers again");
+		break;
+	case CACHE_NO_NEWS:
+		break;
+	}
+}
+
 void
 worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx)
 {
@@ -137,6 +157,7 @@ request_done(Worker *w)
 {
 	worker_serve(w->start, w->wire, &w->ctx);
 	counts_report(w);
+	cache_report(w);
 	w->requests++;
 }
 
@@ -220,6 +241,12 @@ worker_main(const WorkerStart *start)
 	    .statement_ms = (int)conf->pool_request_deadline_ms,
 	    .name = "postern",
 	});
+	w.ctx.cache = cache_open(&(CacheConfig){
+	    .url = conf->redis_url,
+	    .prefix = conf->redis_prefix,
+	    .timeout_ms = (int)conf->redis_timeout_ms,
+	    .board = start->board,
+	});
 	w.ctx.upstream = upstream_open();
 	board_memory_set(start->board, start->slot, memory_resident());
 	fits = database_fits(&w);
@@ -227,6 +254,7 @@ worker_main(const WorkerStart *start)
 		loop(&w);
 	tokens_wipe();
 	upstream_close(w.ctx.upstream);
+	cache_close(w.ctx.cache);
 	db_close(w.ctx.db);
 	wire_close(w.wire);
 	arena_close(w.ctx.arena);
