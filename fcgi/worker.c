@@ -209,15 +209,17 @@ static bool
 database_fits(Worker *w)
 {
 	const Problem *p;
+	bool fits;
 
 	w->ctx.deadline = deadline_in_ms(START_MS);
 	p = schema_verify(&w->ctx);
+	fits = p == NULL || p->code != P_internal;
 	if (p != NULL)
 		log_say(p->code == P_internal ? LOG_ERROR : LOG_WARNING, "database", "%s",
 		        p->inside == NULL ? problem_rows[p->code].code : p->inside);
 	db_settle(w->ctx.db);
 	arena_reset(w->ctx.arena);
-	return p == NULL || p->code != P_internal;
+	return fits;
 }
 
 int
