@@ -3,6 +3,7 @@
 #ifdef HAVE_HIREDIS
 
 #include <errno.h>
+#include <netdb.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -16,15 +17,28 @@
 enum {
 	OPEN_US = 1000000,    /* the breaker, after a fault */
 	ANSWER_BYTES = 65536, /* far above what is asked for */
+	ADDRESSES_MAX = 4,    /* of a name that are tried */
+	LOOKUP_MS = 300,      /* that a worker waits for a name before its first request */
 	PIECE_BYTES = 4096    /* read at once */
 };
+
+/* A look-up in the background; on its own, since the resolver cannot be made to let go of it.
+ */
+typedef struct Lookup {
+	struct addrinfo hints;
+	struct gaicb request, *list[1];
+	char host[256], port[8];
+} Lookup;
 
 struct Cache {
 	CacheConfig config;
 	RedisUrl url;
-	int fd;              /* -1: none */
-	redisReader *reader; /* of the connection */
-	char words[160];     /* what was wrong last */
+	SocketAddress places[ADDRESSES_MAX]; /* of its name, or the one of the url */
+	size_t n_places, place;              /* place: the one that is tried */
+	Lookup *lookup;                      /* under way */
+	int fd;                              /* -1: none */
+	redisReader *reader;                 /* of the connection */
+	char words[160];                     /* what was wrong last */
 	CacheNews news;
 };
 
@@ -103,6 +117,62 @@ static redisReplyObjectFunctions reply_functions = {
 	.freeObject = reply_free,
 };
 
+/* --- the name */
+
+static void
+lookup_start(Cache *cache)
+{
+	Lookup *lookup;
+
+	if (cache->lookup != NULL || cache->url.address.n > 0)
+		return;
+	lookup = calloc(1, sizeof *lookup);
+	CHECK(lookup != NULL && cache->url.host.n < sizeof lookup->host &&
+	      cache->url.port.n < sizeof lookup->port);
+	memcpy(lookup->host, cache->url.host.p, cache->url.host.n);
+	memcpy(lookup->port, cache->url.port.p, cache->url.port.n);
+	lookup->hints = (struct addrinfo){ .ai_socktype = SOCK_STREAM };
+	lookup->request = (struct gaicb){ .ar_name = lookup->host,
+		                          .ar_service = lookup->port,
+		                          .ar_request = &lookup->hints };
+	lookup->list[0] = &lookup->request;
+	if (getaddrinfo_a(GAI_NOWAIT, lookup->list, 1, NULL) == 0)
+		cache->lookup = lookup;
+	else
+		free(lookup);
+}
+
+/* Take over what a look-up has found, waiting at most so long; those known before may still do.
+ */
+static void
+lookup_take(Cache *cache, int wait_ms)
+{
+	Lookup *lookup = cache->lookup;
+	struct timespec wait = { .tv_nsec = wait_ms * 1000000L };
+	size_t n = 0;
+
+	if (lookup == NULL)
+		return;
+	if (wait_ms > 0)
+		gai_suspend((const struct gaicb *const *)lookup->list, 1, &wait);
+	if (gai_error(&lookup->request) == EAI_INPROGRESS)
+		return;
+	for (struct addrinfo *at = lookup->request.ar_result; at != NULL && n < ADDRESSES_MAX;
+	     at = at->ai_next) {
+		if (at->ai_addrlen > sizeof cache->places[n].storage)
+			continue;
+		memcpy(&cache->places[n].storage, at->ai_addr, at->ai_addrlen);
+		cache->places[n++].n = at->ai_addrlen;
+	}
+	if (n > 0) {
+		cache->n_places = n;
+		cache->place = 0;
+	}
+	freeaddrinfo(lookup->request.ar_result);
+	free(lookup);
+	cache->lookup = NULL;
+}
+
 /* --- the connection */
 
 static bool fault(Cache *cache, const char *format, ...) PRINTF(2, 3);
@@ -144,9 +214,8 @@ link_wait(Cache *cache, short events, Deadline deadline)
 }
 
 static bool
-link_connect(Cache *cache, Deadline deadline)
+link_connect_to(Cache *cache, const SocketAddress *to, Deadline deadline)
 {
-	const SocketAddress *to = &cache->url.address;
 	int error = 0;
 	socklen_t size = sizeof error;
 
@@ -164,6 +233,24 @@ link_connect(Cache *cache, Deadline deadline)
 		return false;
 	CHECK(getsockopt(cache->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0);
 	return error == 0 || fault(cache, "connect: %s", strerror(error));
+}
+
+/* The address that failed last is not the one that is tried next; after the last, the name is
+ * asked. */
+static bool
+link_connect(Cache *cache, Deadline deadline)
+{
+	lookup_take(cache, 0);
+	if (cache->n_places == 0) {
+		lookup_start(cache);
+		return fault(cache, "its name is not known to the resolver yet");
+	}
+	if (link_connect_to(cache, &cache->places[cache->place], deadline))
+		return true;
+	cache->place = (cache->place + 1) % cache->n_places;
+	if (cache->place == 0)
+		lookup_start(cache);
+	return false;
 }
 
 static bool
@@ -359,6 +446,10 @@ cache_open(const CacheConfig *config)
 	cache->config = *config;
 	cache->fd = -1;
 	CHECK(redis_url_read(str_of(config->url), &cache->url)); /* settings are checked */
+	cache->places[0] = cache->url.address;
+	cache->n_places = cache->url.address.n > 0;
+	lookup_start(cache);
+	lookup_take(cache, LOOKUP_MS);
 	return cache;
 }
 

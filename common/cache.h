@@ -11,6 +11,9 @@
  * meets another question, and opens a breaker on the board: for a second no worker of the host asks,
  * then one of them. So a fault here is never a problem: false means "do without".
  *
+ * A host name is looked up beside the requests, at the start and when a connection fails: until it is
+ * known there is no Redis.
+ *
  * Nothing may lie in Redis alone. Every key has a prefix and an end.
  */
 

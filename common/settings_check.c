@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { SECRET_LEAST = 32, PORT_MOST = 65535, ADDRESS_TEXT_MOST = 64 };
+enum { SECRET_LEAST = 32, PORT_MOST = 65535, ADDRESS_TEXT_MOST = 64, HOST_MOST = 253 };
 
 static const char digits[] = "0123456789";
 static const char word_characters[] =
@@ -129,6 +129,20 @@ cut_last(Str s, char c, Str *rest)
 	return at == 0 ? s : str_sub(s, 0, at - 1);
 }
 
+/* A name for the resolver, with a port. */
+static bool
+named_good(Str host, Str port)
+{
+	uint64_t number;
+
+	for (size_t i = 0; i < host.n; i++)
+		if (host.p[i] != '.' && !only(str_sub(host, i, i + 1), word_characters))
+			return false;
+	return host.n > 0 && host.n <= HOST_MOST && host.p[0] != '-' && host.p[0] != '.' &&
+	       !only(str_sub(host, host.n - 1, host.n), digits) && number_within(port, PORT_MOST) &&
+	       str_u64(port, &number) && number > 0;
+}
+
 bool
 redis_url_read(Str url, RedisUrl *out)
 {
@@ -149,7 +163,9 @@ redis_url_read(Str url, RedisUrl *out)
 			place = rest;
 		}
 		place = cut_last(place, '/', &read.database);
-		if (!socket_address_read(place, &read.address) || !read.address.tcp)
+		read.host = cut_last(place, ':', &read.port);
+		if (!tcp_address_read(read.host, read.port, &read.address) &&
+		    !named_good(read.host, read.port))
 			return false;
 	} else {
 		return false;
@@ -173,9 +189,7 @@ redis_good(Str s)
 }
 
 #ifdef HAVE_HIREDIS
-#define REDIS_MUST                                                                             \
-	"must be unix:///path, or redis://[[user]:password@]address:port[/database] with a "   \
-	"numeric address"
+#define REDIS_MUST "must be unix:///path, or redis://[[user]:password@]host:port[/database]"
 #else
 #define REDIS_MUST "must be empty: this posternd was built without hiredis"
 #endif

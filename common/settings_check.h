@@ -16,12 +16,12 @@ typedef struct SocketAddress {
 bool socket_address_read(Str text, SocketAddress *out) MUST_USE;
 
 /*
- * redis.url: unix:///path[?database] or redis://[[user]:password@]address:port[/database], the address
- * numeric. Texts borrow from the url; what is not there is empty.
+ * redis.url: unix:///path[?database] or redis://[[user]:password@]host:port[/database]. Texts borrow
+ * from the url; what is not there is empty. A host that is a name has no address yet: n is 0.
  */
 typedef struct RedisUrl {
 	SocketAddress address;
-	Str user, password, database;
+	Str host, port, user, password, database;
 } RedisUrl;
 bool redis_url_read(Str url, RedisUrl *out) MUST_USE;
 

@@ -117,6 +117,16 @@ def test_password_and_database_are_those_of_the_url(host, login):
             assert [file.readline() for _ in range(3)] == [b"+OK\r\n", b"+OK\r\n", b":1\r\n"]
 
 
+def test_a_host_name_is_looked_up_beside_the_requests(redis, host):
+    port = redis.address.split(":")[1]
+    server = host(f"redis://localhost:{port}", pool_workers=1)
+    until(lambda: ask(server, next(addresses)).status and redis.ask("DBSIZE") != b":0", 5, "a key in Redis")
+    lost = host(f"redis://nobody.invalid:{port}")
+    answers = [ask(lost, next(addresses)) for _ in range(50)]
+    assert {a.status for a in answers} == {200} and max(a.seconds for a in answers) < 0.2
+    assert "name" in lost.log_until("redis_lost")["detail"]
+
+
 def test_a_wrong_password_is_a_redis_that_is_not_there(host):
     with Redis("--requirepass", "the-s3cret/") as redis:
         server, address = host(f"redis://:an-0ther@{redis.address}"), next(addresses)

@@ -207,7 +207,11 @@ values_must_be_what_they_are_for(void **state)
 		{ "redis.url=redis://:p@ss:w/rd@[::1]:6379/2", true },
 		{ "redis.url=redis://user:password@127.0.0.1:6379", true },
 		{ "redis.url=redis://user@127.0.0.1:6379", false }, /* and no password */
+		{ "redis.url=redis://redis-1.example.org:6379/1", true },
 		{ "redis.url=redis://127.0.0.1", false },
+		{ "redis.url=redis://127.0.0.256:6379", false },
+		{ "redis.url=redis://a b:6379", false },
+		{ "redis.url=redis://localhost:0", false },
 		{ "redis.url=redis://127.0.0.1:6379/x", false },
 		{ "redis.url=redis:///run/redis.sock", false },
 		{ "redis.url=rediss://127.0.0.1:6379", false }, /* hiredis has no TLS here */
