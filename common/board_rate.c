@@ -200,6 +200,8 @@ board_breaker_leave(Board *board, Breaker breaker, bool good, int64_t now_us, in
 {
 	int64_t until = good ? 0 : now_us + open_us;
 
+	if (good && atomic_load(&board->breakers[breaker]) == 0)
+		return false; /* as nearly always: nothing is written */
 	return (atomic_exchange(&board->breakers[breaker], until) == 0) != good;
 }
 

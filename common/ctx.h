@@ -13,6 +13,7 @@ typedef struct Ctx {
 	Arena *arena;
 	Deadline deadline;
 	struct Db *db;             /* NULL where there is no database */
+	struct Cache *cache;       /* NULL where there is no Redis */
 	struct Upstream *upstream; /* NULL where nothing is called */
 	Str request_id;            /* sent upstream and logged */
 	Str traceparent;           /* W3C, ours; sent upstream; none when there is no request */

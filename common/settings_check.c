@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { SECRET_LEAST = 32, PORT_MOST = 65535, ADDRESS_TEXT_MOST = 64 };
+enum { SECRET_LEAST = 32, PORT_MOST = 65535, ADDRESS_TEXT_MOST = 64, HOST_MOST = 253 };
 
 static const char digits[] = "0123456789";
 static const char word_characters[] =
@@ -116,6 +116,83 @@ socket_address_read(Str text, SocketAddress *out)
 	return colon > 0 &&
 	       tcp_address_read(str_sub(text, 0, colon - 1), str_sub(text, colon, text.n), out);
 }
+
+/* Cut s at the last c: before it, and what follows in *rest; all of s and nothing when there is none. */
+static Str
+cut_last(Str s, char c, Str *rest)
+{
+	size_t at = s.n;
+
+	while (at > 0 && s.p[at - 1] != c)
+		at--;
+	*rest = at == 0 ? STR_NONE : str_sub(s, at, s.n);
+	return at == 0 ? s : str_sub(s, 0, at - 1);
+}
+
+/* A name for the resolver, with a port. */
+static bool
+named_good(Str host, Str port)
+{
+	uint64_t number;
+
+	for (size_t i = 0; i < host.n; i++)
+		if (host.p[i] != '.' && !only(str_sub(host, i, i + 1), word_characters))
+			return false;
+	return host.n > 0 && host.n <= HOST_MOST && host.p[0] != '-' && host.p[0] != '.' &&
+	       !only(str_sub(host, host.n - 1, host.n), digits) && number_within(port, PORT_MOST) &&
+	       str_u64(port, &number) && number > 0;
+}
+
+bool
+redis_url_read(Str url, RedisUrl *out)
+{
+	RedisUrl read = { 0 };
+	Str rest, login, place = str_sub(url, 8, url.n);
+
+	if (str_starts(url, S("unix:///"))) {
+		place = cut_last(str_sub(url, 7, url.n), '?', &read.database);
+		if (!unix_address_read(place, &read.address))
+			return false;
+	} else if (str_starts(url, S("redis://"))) {
+		login = cut_last(place, '@', &rest);
+		if (rest.p != NULL) {
+			read.user = str_sub(login, 0, str_find(login, ':'));
+			read.password = str_sub(login, read.user.n + 1, login.n);
+			if (read.password.n == 0)
+				return false;
+			place = rest;
+		}
+		place = cut_last(place, '/', &read.database);
+		read.host = cut_last(place, ':', &read.port);
+		if (!tcp_address_read(read.host, read.port, &read.address) &&
+		    !named_good(read.host, read.port))
+			return false;
+	} else {
+		return false;
+	}
+	if (!only(read.database, digits))
+		return false;
+	*out = read;
+	return true;
+}
+
+static bool
+redis_good(Str s)
+{
+#ifdef HAVE_HIREDIS
+	RedisUrl url;
+
+	return s.n == 0 || redis_url_read(s, &url);
+#else
+	return s.n == 0;
+#endif
+}
+
+#ifdef HAVE_HIREDIS
+#define REDIS_MUST "must be unix:///path, or redis://[[user]:password@]host:port[/database]"
+#else
+#define REDIS_MUST "must be empty: this posternd was built without hiredis"
+#endif
 
 static bool
 socket_good(Str s)
@@ -233,6 +310,7 @@ setting_check(const SettingRow *row, Str value)
 		{ "cors", "origins", origin_good, "must be an origin such as https://www.example.org, without a path" },
 		{ "cors", "methods", method_good, "must be a method such as GET" },
 		{ "cors", "headers", header_name_good, "must be the name of a header" },
+		{ "redis", "url", redis_good, REDIS_MUST },
 		{ "ops", "networks", network_good, "must be an address or a network such as 10.0.0.0/8" },
 	};
 	/* clang-format on */

@@ -16,6 +16,16 @@ typedef struct SocketAddress {
 bool socket_address_read(Str text, SocketAddress *out) MUST_USE;
 
 /*
+ * redis.url: unix:///path[?database] or redis://[[user]:password@]host:port[/database]. Texts borrow
+ * from the url; what is not there is empty. A host that is a name has no address yet: n is 0.
+ */
+typedef struct RedisUrl {
+	SocketAddress address;
+	Str host, port, user, password, database;
+} RedisUrl;
+bool redis_url_read(Str url, RedisUrl *out) MUST_USE;
+
+/*
  * Look at one value, or at one element of a list, of a row.
  *
  * returns  NULL, or what it must be ("must be ..."), a constant

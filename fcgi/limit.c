@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/cache.h"
+
 enum { WINDOW_S = 60, WINDOW_MS = WINDOW_S * 1000 };
 
 typedef enum Policy { POLICY_ANONYMOUS, POLICY_USER, POLICY_AUTH } Policy;
@@ -44,6 +46,39 @@ caller_id(const Req *rq, Policy policy, uint8_t *id)
 	memcpy(id, policy == POLICY_USER ? rq->caller.user_id.b : network.b, sizeof network.b);
 }
 
+/*
+ * The same window in Redis. One without an end, or with an end too far away, is of a clock that was
+ * turned back or of somebody else's command: it begins anew.
+ */
+static const char window_script[] =
+    "local n = redis.call('INCR', KEYS[1])\n"
+    "local left = redis.call('PTTL', KEYS[1])\n"
+    "local window = tonumber(ARGV[1])\n"
+    "if n == 1 or left < 0 or left > window then\n"
+    "  redis.call('SET', KEYS[1], 1, 'PX', window)\n"
+    "  n, left = 1, window\n"
+    "end\n"
+    "return {n, left}\n";
+
+/* Count the request where all hosts do; false when Redis does not say, or says what cannot be. */
+static bool
+shared_take(Req *rq, Policy policy, const RateRule *rule, bool *passes, RateState *state)
+{
+	Arena *arena = rq->ctx->arena;
+	Str who = policy == POLICY_USER ? uuid_str(arena, rq->caller.user_id)
+	                                : address_text(arena, address_network(rq->address));
+	Str key = str_print(arena, "rate:%s:%.*s", policy_names[policy], STR_ARG(who));
+	int64_t said[2]; /* requests in this window, milliseconds to its end */
+
+	if (rq->ctx->cache == NULL ||
+	    !cache_eval(rq->ctx, window_script, key, &rule->window_ms, 1, said, COUNT(said)) ||
+	    said[0] < 1 || said[1] < 0 || said[1] > rule->window_ms)
+		return false;
+	*passes = said[0] <= rule->quota;
+	*state = (RateState){ MAX(rule->quota - said[0], 0), said[1] };
+	return true;
+}
+
 const Problem *
 limit_admit(Req *rq)
 {
@@ -60,6 +95,7 @@ limit_admit(Req *rq)
 		return NULL;
 	caller_id(rq, policy, id);
 	passes = board_rate_take(rq->board, policy, id, &rule, clock_mono_us(), &state);
+	shared_take(rq, policy, &rule, &passes, &state);
 	reset_s = (state.reset_ms + 999) / 1000;
 	answer_header(
 	    rq, "RateLimit-Policy",

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * Rate limits: so many requests a minute for each caller, over all workers of the host.
+ * Rate limits: so many requests a minute for each caller, over all workers of the host; with Redis over
+ * all hosts. The board counts in either case, so that a host goes on with its own count when Redis goes.
  *
  * Routes of accounts count by the client's address, whoever is calling, since what they guard are
  * passwords. Others count by user, or by address where nobody is known. Of an IPv6 address the /64

@@ -108,6 +108,13 @@ report_hearing(Buf *out, const Board *board)
 	          heard_us == 0 ? -1.0 : (double)(clock_mono_us() - heard_us) / 1e6);
 }
 
+static void
+report_cache(Buf *out, const Board *board)
+{
+	metric_head(out, "cache_breaker_open", "gauge", "Whether this host does without Redis now");
+	buf_print(out, "postern_cache_breaker_open %d\n", board_breaker_open(board, BREAKER_CACHE));
+}
+
 void
 report_metrics(Buf *out, const Board *board)
 {
@@ -120,6 +127,7 @@ report_metrics(Buf *out, const Board *board)
 	report_hearing(out, board);
 	report_requests(out, board);
 	report_latency(out, board);
+	report_cache(out, board);
 	report_counts(out, board);
 }
 

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/cache.h"
 #include "common/db.h"
 #include "common/log.h"
 #include "common/upstream.h"
@@ -112,6 +113,25 @@ counts_report(Worker *w)
 	w->dropped_seen = log_dropped();
 }
 
+static void
+cache_report(Worker *w)
+{
+	const char *words;
+
+	if (w->ctx.cache == NULL)
+		return;
+	switch (cache_news(w->ctx.cache, &words)) {
+	case CACHE_LOST:
+		log_say(LOG_WARNING, "redis_lost", "%s; this host does without", words);
+		break;
+	case CACHE_BACK:
+		log_say(LOG_NOTICE, "redis_back", "it answers again");
+		break;
+	case CACHE_NO_NEWS:
+		break;
+	}
+}
+
 void
 worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx)
 {
@@ -143,6 +163,7 @@ request_done(Worker *w)
 {
 	worker_serve(w->start, w->wire, &w->ctx);
 	counts_report(w);
+	cache_report(w);
 	w->requests++;
 }
 
@@ -214,15 +235,17 @@ static bool
 database_fits(Worker *w)
 {
 	const Problem *p;
+	bool fits;
 
 	w->ctx.deadline = deadline_in_ms(START_MS);
 	p = schema_verify(&w->ctx);
+	fits = p == NULL || p->code != P_internal;
 	if (p != NULL)
 		log_say(p->code == P_internal ? LOG_ERROR : LOG_WARNING, "database", "%s",
 		        p->inside == NULL ? problem_rows[p->code].code : p->inside);
 	db_settle(w->ctx.db);
 	arena_reset(w->ctx.arena);
-	return p == NULL || p->code != P_internal;
+	return fits;
 }
 
 int
@@ -253,6 +276,12 @@ worker_main(const WorkerStart *start)
 	    .statement_ms = (int)conf->pool_request_deadline_ms,
 	    .name = "postern",
 	});
+	w.ctx.cache = cache_open(&(CacheConfig){
+	    .url = conf->redis_url,
+	    .prefix = conf->redis_prefix,
+	    .timeout_ms = (int)conf->redis_timeout_ms,
+	    .board = start->board,
+	});
 	w.ctx.upstream = upstream_open();
 	board_memory_set(start->board, start->slot, memory_resident());
 	fits = database_fits(&w);
@@ -260,6 +289,7 @@ worker_main(const WorkerStart *start)
 		loop(&w);
 	tokens_wipe();
 	upstream_close(w.ctx.upstream);
+	cache_close(w.ctx.cache);
 	db_close(w.ctx.db);
 	wire_close(w.wire);
 	arena_close(w.ctx.arena);

@@ -17,11 +17,12 @@ note() {
 
 declare -A packages=(
 	[build]="build-essential autoconf automake autoconf-archive pkg-config libfcgi-dev libpq-dev
-		libjson-c-dev libjwt-dev libcrypt-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
+		libjson-c-dev libjwt-dev libcrypt-dev libcurl4-openssl-dev libssl-dev libhiredis-dev libcmocka-dev"
 	[run]=postgresql
 	[lighttpd]=lighttpd
 	[apache]=apache2-bin
 	[nginx]=nginx-light
+	[redis]=redis-server
 	[demo]="curl python3"
 	[test]="spawn-fcgi clang libclang-rt-14-dev clang-format valgrind curl jq git wrk shellcheck mandoc
 		python3 python3-venv python3-pytest python3-psycopg python3-jwt python3-jsonschema python3-requests"
@@ -293,6 +294,7 @@ stop_all() {
 		process_stop "$front" TERM 10
 	done
 	process_stop posternd TERM 40
+	process_stop redis TERM 10
 	cluster_stop
 	rm -f "$state/pids"
 }

@@ -1,5 +1,6 @@
 #include "fcgi/handlers.h"
 
+#include "common/cache.h"
 #include "common/db.h"
 #include "fcgi/keys.h"
 #include "fcgi/openapi.h"
@@ -26,6 +27,15 @@ not_ready(Ctx *ctx, Str names, const char *inside)
 
 	*p = (Problem){ .code = P_unavailable, .outside = names, .inside = inside };
 	return p;
+}
+
+/* Everything works without it, so this is never a reason not to be ready. */
+static Str
+redis_state(Ctx *ctx)
+{
+	if (ctx->cache == NULL)
+		return S("off");
+	return cache_ping(ctx) ? S("ok") : S("degraded");
 }
 
 /* Each part is asked, so that all that fails is named at once. */
@@ -57,6 +67,7 @@ ops_ready(Req *rq, const Nothing *in, Ready *out)
 		first = first == NULL ? p : first;
 	}
 	out->status = S("ok");
+	out->redis = redis_state(rq->ctx);
 	return first == NULL ? NULL : not_ready(rq->ctx, buf_str(&failed), first->inside);
 }
 

@@ -8,7 +8,8 @@ MODEL(Ready,
 	FIELD(Ready, status,   .about = "ok"),
 	FIELD(Ready, database, .about = "ok when the database answers"),
 	FIELD(Ready, schema,   .about = "ok when the database has what the program was built for"),
-	FIELD(Ready, keys,     .about = "ok when there is a key to sign with"));
+	FIELD(Ready, keys,     .about = "ok when there is a key to sign with"),
+	FIELD(Ready, redis,    .about = "ok, off, or degraded: everything works without it"));
 
 MODEL(StatusWorker,
 	FIELD(StatusWorker, pid),

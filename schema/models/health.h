@@ -11,7 +11,7 @@ MODEL_OF(Health);
 
 /* "ok", or what fails. */
 typedef struct Ready {
-	Str status, database, schema, keys;
+	Str status, database, schema, keys, redis;
 } Ready;
 MODEL_OF(Ready);
 

@@ -1,11 +1,17 @@
-"""Instances for the tests of the contract: the same tests behind lighttpd and behind Apache."""
+"""Instances for the tests of the contract: the same behind lighttpd and behind Apache, without Redis and with."""
 
 import os
 
 import pytest
 from bench import Postern
 
-FRONTS = os.environ.get("POSTERN_FRONTS", "lighttpd apache").split()
+FRONTS = os.environ.get("POSTERN_FRONTS", "lighttpd apache lighttpd+redis").split()
+
+
+def started(front, sets, **more):
+    """An instance; front: a web server, with "+redis" behind it for one that has a Redis too."""
+    name, _, redis = front.partition("+")
+    return Postern(front=name, redis=redis == "redis", sets=sets, **more)
 
 
 @pytest.fixture(scope="session", params=FRONTS)
@@ -15,9 +21,9 @@ def front(request):
 
 @pytest.fixture(scope="session")
 def postern(front):
-    """One instance a web server, with what most tests need."""
+    """One instance of each kind, with what most tests need."""
     sets = {"pool.workers": 4, "cors.origins": "https://www.example.org", "auth.hash_cost": 1, "auth.hash_concurrency": 4}
-    with Postern(front=front, sets=sets) as running:
+    with started(front, sets) as running:
         yield running
 
 
@@ -56,7 +62,7 @@ def instance(front):
     running = []
 
     def make(sets=None, **more):
-        running.append(Postern(front=front, sets=sets, **more))
+        running.append(started(front, sets, **more))
         return running[-1]
 
     yield make

@@ -185,14 +185,16 @@ class Postern(Owned):
 
     front   lighttpd, apache or nginx
     sets    settings by name: {"pool.workers": 2}
+    redis   True: with a Redis; then its URL
     url config socket database admin_email admin_password pid: as scripts/up prints them
     """
 
-    def __init__(self, front="lighttpd", sets=None, build=None, directory=None):
+    def __init__(self, front="lighttpd", sets=None, build=None, directory=None, redis=False):
         super().__init__(directory or short_dir())
         self.front = front
         self.sets = dict(sets or {})
         self.build = build
+        self.redis = redis
         self.up()
 
     def up(self, port=0):
@@ -200,6 +202,8 @@ class Postern(Owned):
         if self.build:
             env["POSTERN_BUILD"] = str(self.build)
         args = ["--dir", self.directory, "--port", str(port), "--front", self.front]
+        if self.redis:
+            args.append("--redis")
         for name, value in self.sets.items():
             args += ["--set", f"{name}={setting_text(value)}"]
         values = dict(
@@ -212,6 +216,7 @@ class Postern(Owned):
         self.admin_email = values["admin_email"]
         self.admin_password = values["admin_password"]
         self.pid = int(values["posternd_pid"])
+        self.redis = values.get("redis")
         self.postgres = Postgres(self.directory)
         self.contract = None
 

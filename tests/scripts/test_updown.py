@@ -1,5 +1,6 @@
 """scripts/up and scripts/down: what contract 8 says of them."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -47,6 +48,19 @@ def test_what_is_printed_is_true_and_kept(directory):
     assert "posternd" in pathlib.Path(f"/proc/{said['posternd_pid']}/cmdline").read_text()
     rows = Postgres(directory).sql("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", dsn=said["database"])
     assert rows == [(False,)]
+
+
+def test_a_redis_of_its_own_comes_and_goes_with_it(directory):
+    said = up(directory, "--redis")
+    assert list(said)[-1] == "redis" and said["redis"].startswith("unix:///")
+    assert (directory / "env").read_text() == "".join(f"{k}={v}\n" for k, v in said.items())
+    socket = pathlib.Path(said["redis"].removeprefix("unix://"))
+    assert socket.is_socket() and socket.stat().st_mode & 0o077 == 0
+    with urllib.request.urlopen(said["url"] + "/readyz", timeout=10) as answer:
+        assert json.load(answer)["redis"] == "ok"
+    assert up(directory, "--redis") == said
+    assert "redis" not in up(directory), "without it, none is left"
+    assert not socket.exists()
 
 
 def test_a_second_time_it_is_quick_and_changes_nothing(directory):
@@ -174,7 +188,6 @@ def test_no_root_is_needed():
         (["--front", "iis"], "not lighttpd"),
         (["--set", "workers=2"], "section.key"),
         (["--nonsense"], "not an option"),
-        (["--redis"], "does not use Redis"),
         (["--dir"], "needs a value"),
     ],
 )

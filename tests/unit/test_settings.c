@@ -200,6 +200,29 @@ values_must_be_what_they_are_for(void **state)
 		{ "cors.methods=GET get", false },
 		{ "cors.headers=X-One,X-Two", true },
 		{ "cors.headers=X:One", false },
+#ifdef HAVE_HIREDIS
+		{ "redis.url=unix:///run/redis.sock", true },
+		{ "redis.url=unix:///run/redis.sock?3", true },
+		{ "redis.url=redis://127.0.0.1:6379", true },
+		{ "redis.url=redis://:p@ss:w/rd@[::1]:6379/2", true },
+		{ "redis.url=redis://user:password@127.0.0.1:6379", true },
+		{ "redis.url=redis://user@127.0.0.1:6379", false }, /* and no password */
+		{ "redis.url=redis://redis-1.example.org:6379/1", true },
+		{ "redis.url=redis://127.0.0.1", false },
+		{ "redis.url=redis://127.0.0.256:6379", false },
+		{ "redis.url=redis://a b:6379", false },
+		{ "redis.url=redis://localhost:0", false },
+		{ "redis.url=redis://127.0.0.1:6379/x", false },
+		{ "redis.url=redis:///run/redis.sock", false },
+		{ "redis.url=rediss://127.0.0.1:6379", false }, /* hiredis has no TLS here */
+		{ "redis.url=127.0.0.1:6379", false },
+#else
+		{ "redis.url=redis://127.0.0.1:6379", false },
+#endif
+		{ "redis.url=", true },
+		{ "redis.timeout_ms=0", false },
+		{ "limits.user_per_minute=0", true },
+		{ "limits.user_per_minute=10000001", false },
 		{ "run.dir=run", false },
 		{ "auth.issuer=", false },
 		{ "auth.refresh_absolute_s=60", false }, /* less than the idle time */

@@ -1,0 +1,509 @@
+#include "common/cache.h"
+
+#ifdef HAVE_HIREDIS
+
+#include <errno.h>
+#include <netdb.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/settings_check.h"
+
+enum {
+	OPEN_US = 1000000,    /* the breaker, after a fault */
+	ANSWER_BYTES = 65536, /* far above what is asked for */
+	ADDRESSES_MAX = 4,    /* of a name that are tried */
+	LOOKUP_MS = 300,      /* that a worker waits for a name before its first request */
+	PIECE_BYTES = 4096    /* read at once */
+};
+
+/* A look-up in the background; on its own, since the resolver cannot be made to let go of it.
+ */
+typedef struct Lookup {
+	struct addrinfo hints;
+	struct gaicb request, *list[1];
+	char host[256], port[8];
+} Lookup;
+
+struct Cache {
+	CacheConfig config;
+	RedisUrl url;
+	SocketAddress places[ADDRESSES_MAX]; /* of its name, or the one of the url */
+	size_t n_places, place;              /* place: the one that is tried */
+	Lookup *lookup;                      /* under way */
+	int fd;                              /* -1: none */
+	redisReader *reader;                 /* of the connection */
+	char words[160];                     /* what was wrong last */
+	CacheNews news;
+};
+
+/* An answer, in the arena. */
+typedef struct Reply {
+	int type; /* REDIS_REPLY_… */
+	Str text;
+	long long number;
+	struct Reply *items[CACHE_ARGS_MAX];
+	size_t n_items;
+} Reply;
+
+/* --- hiredis builds answers of these; its own array would be as long as the server says */
+
+static void *
+reply_new(const redisReadTask *task)
+{
+	Arena *arena = *(Arena **)task->privdata;
+	Reply *reply = arena_new(arena, Reply, 1), *parent;
+
+	reply->type = task->type;
+	if (task->parent != NULL) {
+		parent = task->parent->obj;
+		parent->items[task->idx] = reply;
+	}
+	return reply;
+}
+
+static void *
+reply_text(const redisReadTask *task, char *text, size_t n)
+{
+	Reply *reply = reply_new(task);
+
+	reply->text = str_keep(*(Arena **)task->privdata, (Str){ text, n });
+	return reply;
+}
+
+static void *
+reply_array(const redisReadTask *task, int n)
+{
+	Reply *reply;
+
+	if (n < 0 || n > CACHE_ARGS_MAX)
+		return NULL;
+	reply = reply_new(task);
+	reply->n_items = (size_t)n;
+	return reply;
+}
+
+static void *
+reply_number(const redisReadTask *task, long long number)
+{
+	Reply *reply = reply_new(task);
+
+	reply->number = number;
+	return reply;
+}
+
+static void *
+reply_nil(const redisReadTask *task)
+{
+	return reply_new(task);
+}
+
+static void
+reply_free(void *reply)
+{
+	(void)reply; /* goes with the arena */
+}
+
+static redisReplyObjectFunctions reply_functions = {
+	.createString = reply_text,
+	.createArray = reply_array,
+	.createInteger = reply_number,
+	.createNil = reply_nil,
+	.freeObject = reply_free,
+};
+
+/* --- the name */
+
+static void
+lookup_start(Cache *cache)
+{
+	Lookup *lookup;
+
+	if (cache->lookup != NULL || cache->url.address.n > 0)
+		return;
+	lookup = calloc(1, sizeof *lookup);
+	CHECK(lookup != NULL && cache->url.host.n < sizeof lookup->host &&
+	      cache->url.port.n < sizeof lookup->port);
+	memcpy(lookup->host, cache->url.host.p, cache->url.host.n);
+	memcpy(lookup->port, cache->url.port.p, cache->url.port.n);
+	lookup->hints = (struct addrinfo){ .ai_socktype = SOCK_STREAM };
+	lookup->request = (struct gaicb){ .ar_name = lookup->host,
+		                          .ar_service = lookup->port,
+		                          .ar_request = &lookup->hints };
+	lookup->list[0] = &lookup->request;
+	if (getaddrinfo_a(GAI_NOWAIT, lookup->list, 1, NULL) == 0)
+		cache->lookup = lookup;
+	else
+		free(lookup);
+}
+
+/* Take over what a look-up has found, waiting at most so long; those known before may still do.
+ */
+static void
+lookup_take(Cache *cache, int wait_ms)
+{
+	Lookup *lookup = cache->lookup;
+	struct timespec wait = { .tv_nsec = wait_ms * 1000000L };
+	size_t n = 0;
+
+	if (lookup == NULL)
+		return;
+	if (wait_ms > 0)
+		gai_suspend((const struct gaicb *const *)lookup->list, 1, &wait);
+	if (gai_error(&lookup->request) == EAI_INPROGRESS)
+		return;
+	for (struct addrinfo *at = lookup->request.ar_result; at != NULL && n < ADDRESSES_MAX;
+	     at = at->ai_next) {
+		if (at->ai_addrlen > sizeof cache->places[n].storage)
+			continue;
+		memcpy(&cache->places[n].storage, at->ai_addr, at->ai_addrlen);
+		cache->places[n++].n = at->ai_addrlen;
+	}
+	if (n > 0) {
+		cache->n_places = n;
+		cache->place = 0;
+	}
+	freeaddrinfo(lookup->request.ar_result);
+	free(lookup);
+	cache->lookup = NULL;
+}
+
+/* --- the connection */
+
+static bool fault(Cache *cache, const char *format, ...) PRINTF(2, 3);
+
+static bool
+fault(Cache *cache, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(cache->words, sizeof cache->words, format, args);
+	va_end(args);
+	return false;
+}
+
+static void
+link_drop(Cache *cache)
+{
+	if (cache->fd < 0)
+		return;
+	close(cache->fd);
+	redisReaderFree(cache->reader);
+	cache->reader = NULL;
+	cache->fd = -1;
+}
+
+static bool
+link_wait(Cache *cache, short events, Deadline deadline)
+{
+	struct pollfd socket = { .fd = cache->fd, .events = events };
+	int n;
+
+	do
+		n = deadline_passed(deadline) ? 0
+		                              : poll(&socket, 1, deadline_left_ms(deadline));
+	while (n < 0 && errno == EINTR);
+	CHECK(n >= 0);
+	return n > 0 || fault(cache, "no answer within %d ms", cache->config.timeout_ms);
+}
+
+static bool
+link_connect_to(Cache *cache, const SocketAddress *to, Deadline deadline)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	cache->fd =
+	    socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (cache->fd < 0)
+		return fault(cache, "socket: %s", strerror(errno));
+	cache->reader = redisReaderCreateWithFunctions(&reply_functions);
+	CHECK(cache->reader != NULL);
+	if (connect(cache->fd, (const struct sockaddr *)&to->storage, to->n) == 0)
+		return true;
+	if (errno != EINPROGRESS)
+		return fault(cache, "connect: %s", strerror(errno));
+	if (!link_wait(cache, POLLOUT, deadline))
+		return false;
+	CHECK(getsockopt(cache->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0);
+	return error == 0 || fault(cache, "connect: %s", strerror(error));
+}
+
+/* The address that failed last is not the one that is tried next; after the last, the name is
+ * asked. */
+static bool
+link_connect(Cache *cache, Deadline deadline)
+{
+	lookup_take(cache, 0);
+	if (cache->n_places == 0) {
+		lookup_start(cache);
+		return fault(cache, "its name is not known to the resolver yet");
+	}
+	if (link_connect_to(cache, &cache->places[cache->place], deadline))
+		return true;
+	cache->place = (cache->place + 1) % cache->n_places;
+	if (cache->place == 0)
+		lookup_start(cache);
+	return false;
+}
+
+static bool
+link_send(Cache *cache, Str bytes, Deadline deadline)
+{
+	while (bytes.n > 0) {
+		ssize_t n = send(cache->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+
+		if (n >= 0)
+			bytes = str_sub(bytes, (size_t)n, bytes.n);
+		else if (errno == EAGAIN && !link_wait(cache, POLLOUT, deadline))
+			return false;
+		else if (errno != EAGAIN && errno != EINTR)
+			return fault(cache, "send: %s", strerror(errno));
+	}
+	return true;
+}
+
+/* One answer, which is all that has come. */
+static bool
+link_receive(Cache *cache, Arena *arena, Deadline deadline, Reply **out)
+{
+	redisReader *reader = cache->reader;
+	void *reply = NULL;
+	size_t bytes = 0;
+
+	reader->privdata = &arena;
+	while (reply == NULL) {
+		char piece[PIECE_BYTES];
+		ssize_t n;
+
+		if (!link_wait(cache, POLLIN, deadline))
+			return false;
+		n = recv(cache->fd, piece, sizeof piece, 0);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return fault(cache, "%s",
+			             n == 0 ? "it closed the connection" : strerror(errno));
+		bytes += (size_t)n;
+		if (bytes > ANSWER_BYTES)
+			return fault(cache, "its answer is too long");
+		if (redisReaderFeed(reader, piece, (size_t)n) != REDIS_OK ||
+		    redisReaderGetReply(reader, &reply) != REDIS_OK)
+			return fault(cache, "%s", reader->errstr);
+	}
+	if (reader->len > reader->pos)
+		return fault(cache, "it says more than it was asked");
+	*out = reply;
+	return (*out)->type != REDIS_REPLY_ERROR ||
+	       fault(cache, "%.*s", (int)MIN((*out)->text.n, (size_t)100), (*out)->text.p);
+}
+
+/* --- commands */
+
+static bool
+ask(Cache *cache, Arena *arena, const Str *words, size_t n, Deadline deadline, Reply **out)
+{
+	const char *texts[CACHE_ARGS_MAX + 4];
+	size_t lengths[CACHE_ARGS_MAX + 4];
+	char *command = NULL;
+	bool sent;
+	int bytes;
+
+	CHECK(n <= COUNT(texts));
+	for (size_t i = 0; i < n; i++) {
+		texts[i] = words[i].p;
+		lengths[i] = words[i].n;
+	}
+	bytes = redisFormatCommandArgv(&command, (int)n, texts, lengths);
+	CHECK(bytes > 0);
+	sent = link_send(cache, (Str){ command, (size_t)bytes }, deadline);
+	redisFreeCommand(command);
+	return sent && link_receive(cache, arena, deadline, out);
+}
+
+/* Who we are, and which database. */
+static bool
+greet(Cache *cache, Arena *arena, Deadline deadline)
+{
+	const RedisUrl *url = &cache->url;
+	Str auth[] = { S("AUTH"), url->user, url->password },
+	    select[] = { S("SELECT"), url->database };
+	Reply *reply;
+
+	if (url->user.n == 0)
+		auth[1] = url->password;
+	if (url->password.n > 0 &&
+	    !ask(cache, arena, auth, url->user.n == 0 ? 2 : 3, deadline, &reply))
+		return false;
+	return url->database.n == 0 || ask(cache, arena, select, 2, deadline, &reply);
+}
+
+/* A connection on which nothing is under way; one that speaks unasked, or has ended, is none.
+ */
+static bool
+link_ready(Cache *cache, Arena *arena, Deadline deadline)
+{
+	struct pollfd socket = { .fd = cache->fd, .events = POLLIN };
+
+	if (cache->fd >= 0 && poll(&socket, 1, 0) != 0)
+		link_drop(cache);
+	return cache->fd >= 0 ||
+	       (link_connect(cache, deadline) && greet(cache, arena, deadline));
+}
+
+/* Is it of this type, with n_items numbers? */
+static bool
+reply_is(const Reply *reply, int type, size_t n_items)
+{
+	if (reply->type != type || reply->n_items != n_items)
+		return false;
+	for (size_t i = 0; i < n_items; i++)
+		if (reply->items[i]->type != REDIS_REPLY_INTEGER)
+			return false;
+	return true;
+}
+
+/* An answer of this type with n_items numbers, or NULL: do without. */
+static const Reply *
+command(Ctx *ctx, const Str *words, size_t n, int type, size_t n_items)
+{
+	Cache *cache = ctx->cache;
+	Board *board = cache->config.board;
+	int64_t now_us = clock_mono_us();
+	Deadline deadline = { now_us + cache->config.timeout_ms * INT64_C(1000) };
+	Reply *reply = NULL;
+	bool good;
+
+	if (deadline.at_us > ctx->deadline.at_us ||
+	    !board_breaker_enter(board, BREAKER_CACHE, now_us, OPEN_US))
+		return NULL;
+	board_count_add(board, COUNT_CACHE_CALLS, 1);
+	good = link_ready(cache, ctx->arena, deadline) &&
+	       ask(cache, ctx->arena, words, n, deadline, &reply);
+	if (good && !reply_is(reply, type, n_items))
+		good = fault(cache, "its answer is not of the kind that was asked for");
+	if (!good) {
+		link_drop(cache);
+		board_count_add(board, COUNT_CACHE_FAULTS, 1);
+	}
+	if (board_breaker_leave(board, BREAKER_CACHE, good, clock_mono_us(), OPEN_US))
+		cache->news = good ? CACHE_BACK : CACHE_LOST;
+	return good ? reply : NULL;
+}
+
+bool
+cache_ping(Ctx *ctx)
+{
+	return command(ctx, &S("PING"), 1, REDIS_REPLY_STATUS, 0) != NULL;
+}
+
+bool
+cache_eval(Ctx *ctx, const char *script, Str key, const int64_t *args, size_t n_args,
+           int64_t *out, size_t n_out)
+{
+	Str prefix = str_of(ctx->cache->config.prefix);
+	Str words[CACHE_ARGS_MAX + 4] = { S("EVAL"), str_of(script), S("1") };
+	Buf name = { .arena = ctx->arena };
+	const Reply *reply;
+
+	CHECK(n_args <= CACHE_ARGS_MAX && n_out <= CACHE_ARGS_MAX);
+	buf_put(&name, prefix);
+	buf_put(&name, key);
+	words[3] = buf_str(&name);
+	for (size_t i = 0; i < n_args; i++)
+		words[4 + i] = str_print(ctx->arena, "%lld", (long long)args[i]);
+	reply = command(ctx, words, 4 + n_args, REDIS_REPLY_ARRAY, n_out);
+	for (size_t i = 0; reply != NULL && i < n_out; i++)
+		out[i] = reply->items[i]->number;
+	return reply != NULL;
+}
+
+CacheNews
+cache_news(Cache *cache, const char **words)
+{
+	CacheNews news = cache->news;
+
+	cache->news = CACHE_NO_NEWS;
+	*words = news == CACHE_LOST ? cache->words : "";
+	return news;
+}
+
+Cache *
+cache_open(const CacheConfig *config)
+{
+	Cache *cache;
+
+	if (*config->url == '\0')
+		return NULL;
+	cache = calloc(1, sizeof *cache);
+	CHECK(cache != NULL);
+	cache->config = *config;
+	cache->fd = -1;
+	CHECK(redis_url_read(str_of(config->url), &cache->url)); /* settings are checked */
+	cache->places[0] = cache->url.address;
+	cache->n_places = cache->url.address.n > 0;
+	lookup_start(cache);
+	lookup_take(cache, LOOKUP_MS);
+	return cache;
+}
+
+void
+cache_close(Cache *cache)
+{
+	if (cache == NULL)
+		return;
+	link_drop(cache);
+	free(cache);
+}
+
+#else /* built without hiredis: settings refuse any url, so there is no cache to ask */
+
+Cache *
+cache_open(const CacheConfig *config)
+{
+	CHECK(*config->url == '\0');
+	return NULL;
+}
+
+void
+cache_close(Cache *cache)
+{
+	CHECK(cache == NULL);
+}
+
+bool
+cache_ping(Ctx *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+bool
+cache_eval(Ctx *ctx, const char *script, Str key, const int64_t *args, size_t n_args,
+           int64_t *out, size_t n_out)
+{
+	(void)ctx;
+	(void)script;
+	(void)key;
+	(void)args;
+	(void)n_args;
+	(void)out;
+	(void)n_out;
+	return false;
+}
+
+CacheNews
+cache_news(Cache *cache, const char **words)
+{
+	(void)cache;
+	*words = "";
+	return CACHE_NO_NEWS;
+}
+
+#endif
