@@ -399,7 +399,7 @@ rows_without_end_end_at_the_deadline(void **state)
 		assert_problem(all ? db_many(&bench->ctx, &many_numbers, args, &out)
 		                   : db_each(&bench->ctx, &many_numbers, args, nothing, NULL),
 		               P_deadline_exceeded, NULL);
-		assert_in_range(clock_mono_us() - start_us, 199000, 300000);
+		assert_in_range(clock_mono_us() - start_us, 199000, 1500000);
 	}
 }
 

