@@ -14,7 +14,9 @@
  * A host name is looked up beside the requests, at the start and when a connection fails: until it is
  * known there is no Redis.
  *
- * Nothing may lie in Redis alone. Every key has a prefix and an end.
+ * Nothing may lie in Redis alone. Every key has a prefix and an end. It is not asked who is logged in: a
+ * mark that a session has ended may have been flushed, evicted or never written, so that none being
+ * there proves nothing, and the database would be asked in any case.
  */
 
 #include "common/board.h"

@@ -127,33 +127,60 @@ def test_administration_heeds_what_nobody_was_told_of(postern, host):
     assert host.call(admin.token, "/v1/models/nothing", "DELETE")[0].status == 403
 
 
+def test_administration_asks_before_and_within_its_transaction(postern, host):
+    """One question where others have none, one more behind BEGIN; then the statement with its COMMIT."""
+    admin = postern.api().as_("admin")
+    host.trusts(admin.token)
+    body = json.dumps({"kind": "kserve_v2", "endpoints": ["http://127.0.0.1:1"], "upstream_name": "m"}).encode()
+    for status in 201, 200:
+        answer, request_id = host.call(admin.token, "/v1/models/told", "PUT", body)
+        [line] = until(lambda request_id=request_id: [x for x in host.log("request") if x["request_id"] == request_id], 5)
+        assert (answer.status, line["trips"]) == (status, 3)
+
+
 # --- on the same host
+
+
+@contextlib.contextmanager
+def unheard(postern):
+    """The keeper stands still, for less than what is kept is trusted: only the board tells."""
+    keeper = postern.keeper()
+    os.kill(keeper, signal.SIGSTOP)
+    start = time.monotonic()
+    try:
+        yield
+        assert time.monotonic() - start < 1.9, "too slow to prove anything"
+    finally:
+        os.kill(keeper, signal.SIGCONT)
 
 
 def test_a_logout_holds_for_the_next_request_on_every_worker(postern):
     for _ in range(5):
         user = postern.api().as_("user")
         warm(postern, user)
-        assert user.post("/v1/auth/logout", {}).status == 204
-        for _ in range(40):
-            assert user.copy(user.token).get("/v1/me", check=False).code == "session_revoked"
+        with unheard(postern):
+            assert user.post("/v1/auth/logout", {}).status == 204
+            for _ in range(40):
+                assert user.copy(user.token).get("/v1/me", check=False).code == "session_revoked"
 
 
 def test_a_logout_by_refresh_token_does_so_too(postern):
     user = postern.api().as_("user")
     warm(postern, user)
-    assert user.post("/v1/auth/logout", {"refresh_token": user.refresh_token}, token=None).status == 204
-    for _ in range(20):
-        assert user.copy(user.token).get("/v1/me", check=False).code == "session_revoked"
+    with unheard(postern):
+        assert user.post("/v1/auth/logout", {"refresh_token": user.refresh_token}, token=None).status == 204
+        for _ in range(20):
+            assert user.copy(user.token).get("/v1/me", check=False).code == "session_revoked"
 
 
 def test_a_disabled_account_holds_for_the_next_request(postern):
     for _ in range(3):
         user = postern.api().as_("user")
         warm(postern, user)
-        postern.ctl("user", "disable", "--email", user.user["email"])
-        for _ in range(20):
-            assert user.copy(user.token).get("/v1/me", check=False).code == "session_revoked"
+        with unheard(postern):
+            postern.ctl("user", "disable", "--email", user.user["email"])
+            for _ in range(20):
+                assert user.copy(user.token).get("/v1/me", check=False).code == "session_revoked"
 
 
 # --- on another host
@@ -241,6 +268,24 @@ def test_a_new_key_is_taken_by_running_workers_within_a_second(postern, host):
     for token in tokens:
         assert host.call(token)[0].status == 200
     assert set(host.workers()) | set(postern.workers()) == workers
+
+
+def test_a_key_that_is_removed_verifies_nothing_within_a_second(postern, host):
+    user = postern.api().as_("user")
+    host.log_until("listener_hears")
+    kid = postern.ctl("key", "new").stdout.strip()
+    body = {"email": user.user["email"], "password": user.user["password"]}
+
+    def by_the_new_one():
+        answer = postern.api(contract=False).post("/v1/auth/login", body)
+        token = answer.json.get("access_token") if answer.status == 200 else None
+        return token if token and jwt.get_unverified_header(token)["kid"] == kid else None
+
+    token = until(by_the_new_one, 2)
+    host.trusts(token)
+    postern.change("DELETE FROM signing_keys WHERE kid = %s", [kid], f"k:{kid}")
+    until(lambda: host.call(token)[0].status == 401, ELSEWHERE_S)
+    assert host.call(user.token)[0].status == 200
 
 
 # --- on a host that does not hear
