@@ -59,8 +59,10 @@ typedef struct Date {
 	int64_t year, month, day;
 } Date;
 
-/* Days since 1970-01-01, and back. Source: H. Hinnant, chrono-compatible low-level date
- * algorithms. */
+/*
+ * Days since 1970-01-01, and back. Source: H. Hinnant, chrono-compatible low-level date
+ * algorithms.
+ */
 static int64_t
 days_of(Date date)
 {

@@ -36,6 +36,8 @@ bool deadline_passed(Deadline deadline);
 Str instant_text(Arena *arena, Instant instant);
 void instant_put(Buf *buf, Instant instant);
 
-/* Any RFC 3339 date-time; digits beyond microseconds are cut off. A leap second reads as the
- * next. */
+/*
+ * Any RFC 3339 date-time; digits beyond microseconds are cut off. A leap second reads as the
+ * next.
+ */
 bool instant_read(Str text, Instant *out) MUST_USE;

@@ -17,5 +17,5 @@ typedef struct Ctx {
 	struct Upstream *upstream; /* NULL where nothing is called */
 	Str request_id;            /* sent upstream and logged */
 	Str traceparent;           /* W3C, ours; sent upstream; none when there is no request */
-	struct Revoked *revoked;   /* what fcgi/revoke.h has to do when the transaction is over */
+	struct Revoked *revoked; /* what fcgi/revoke.h has to do when the transaction is over */
 } Ctx;

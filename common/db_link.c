@@ -10,8 +10,7 @@
 enum {
 	DIAL_MS = 2000, /* for one host, unless the connection string has connect_timeout */
 	BACKOFF_BASE_MS = 50,
-	BACKOFF_CAP_MS =
-	    1000, /* an outage of the server lasts at most so much longer with us */
+	BACKOFF_CAP_MS = 1000, /* an outage lasts at most so much longer with us */
 	UNFIT_PAUSE_US = 1000000,
 	KNOWN_ROOM = 256
 };
@@ -110,8 +109,8 @@ link_alive(Db *db)
 	for (int i = 0; i < 8 && poll(&socket, 1, 0) > 0; i++) {
 		if (!PQconsumeInput(db->conn))
 			return false;
-		(void)PQisBusy(
-		    db->conn); /* reads a notice, which may be the server's farewell */
+		/* reads a notice, which may be the server's farewell */
+		(void)PQisBusy(db->conn);
 	}
 	return !db->doomed && PQtransactionStatus(db->conn) == PQTRANS_IDLE;
 }

@@ -182,8 +182,8 @@ result_read(Ctx *ctx, const DbBatch *batch, DbTrip *trip, size_t number, PGresul
 		fault_note(ctx, &fault, batch->v[number].query, result);
 		PQclear(result);
 		fault_keep(trip, &fault);
-		if (fault.ended ||
-		    fault.sqlstate[0] == '\0') /* libpq's own words: it gave up */
+		/* without a state these are libpq's own words: it gave up */
+		if (fault.ended || fault.sqlstate[0] == '\0')
 			trip->wait = WAIT_LOST;
 		return ANSWER_BAD;
 	}
@@ -198,8 +198,8 @@ answer_read(Ctx *ctx, const DbBatch *batch, DbTrip *trip, size_t number)
 	while (trip->wait == WAIT_READY) {
 		PGresult *result = NULL;
 
-		if (trip->taken > 0 &&
-		    deadline_passed(trip->until)) /* rows may come for ever */
+		/* rows may come for ever */
+		if (trip->taken > 0 && deadline_passed(trip->until))
 			trip->wait = WAIT_LATE;
 		else
 			trip->wait = link_result(ctx->db, trip->until, &result);
@@ -228,9 +228,9 @@ stmt_read(Ctx *ctx, const DbBatch *batch, DbTrip *trip, size_t number)
 		if (answer == ANSWER_GOOD)
 			known_add(&ctx->db->known, stmt->variant);
 	}
+	/* refused: take() gets all rows at once */
 	if (number == trip->wanted && trip->take != NULL)
-		PQsetSingleRowMode(
-		    ctx->db->conn); /* refused: then take() gets all rows at once */
+		PQsetSingleRowMode(ctx->db->conn);
 	return answer_read(ctx, batch, trip, number);
 }
 

@@ -33,7 +33,8 @@ MODEL_OF(Claims);
 /* Sign a token. kid: the key's name. */
 const Problem *jwt_make(Ctx *ctx, Key *key, Str kid, const Claims *claims, Str *token) MUST_USE;
 
-/* Find the key of this name: *key is NULL when there is none. A problem is that of the search.
+/*
+ * Find the key of this name: *key is NULL when there is none. A problem is that of the search.
  */
 typedef const Problem *(*JwtFind)(Ctx *ctx, Str kid, Key **key);
 

@@ -116,8 +116,7 @@ printable(Str s)
 	if (c == 0xC2 && (unsigned char)s.p[1] < 0xA0) /* C1 controls: terminals obey them */
 		return 0;
 	if (memcmp(s.p, "\xE2\x80\xA8", MIN(n, (size_t)3)) == 0 ||
-	    memcmp(s.p, "\xE2\x80\xA9", MIN(n, (size_t)3)) ==
-	        0) /* line and paragraph separators */
+	    memcmp(s.p, "\xE2\x80\xA9", MIN(n, (size_t)3)) == 0) /* separators of lines */
 		return 0;
 	return n;
 }

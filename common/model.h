@@ -15,8 +15,10 @@
 
 #include "common/problem.h"
 
-/* The kinds of member a model may have. The Opt types keep "absent", "null" and "a value"
- * apart. */
+/*
+ * The kinds of member a model may have. The Opt types keep "absent", "null" and "a value"
+ * apart.
+ */
 typedef struct OptBool {
 	bool given, has;
 	bool v;
@@ -122,20 +124,18 @@ typedef struct Field {
 	bool required; /* must be there, and not null */
 	bool nullable; /* null may be given (an Opt type) */
 	From from;
-	int64_t min,
-	    max; /* a number's value, a text's code points, a JSON's bytes, a list's length */
+	/* of a number's value, a text's code points, a JSON's bytes, a list's length */
+	int64_t min, max;
 	bool max_zero; /* max is 0 and meant; else max 0 is no bound, and min INT64_MIN none */
 	int64_t item_max; /* code points of each text in a list */
 	Format format;
-	const char *const *names; /* an enum's wire names, NULL at the end */
-	const struct Model
-	    *model;  /* of KIND_MODEL, KIND_LIST, and KIND_JSON that documents its items */
-	bool object; /* KIND_JSON: must be an object */
-	bool sparse; /* may be left out of an answer that is another server's */
-	bool secret; /* never logged; writeOnly */
-	const char
-	    *initial; /* documented default, as JSON text; set in the struct before reading */
-	const char *about; /* one phrase for the documents */
+	const char *const *names;  /* an enum's wire names, NULL at the end */
+	const struct Model *model; /* of KIND_MODEL, KIND_LIST; documents a KIND_JSON's items */
+	bool object;               /* KIND_JSON: must be an object */
+	bool sparse;               /* may be left out of an answer that is another server's */
+	bool secret;               /* never logged; writeOnly */
+	const char *initial; /* documented default, as JSON; set in the struct before reading */
+	const char *about;   /* one phrase for the documents */
 } Field;
 
 typedef struct Model {

@@ -15,9 +15,9 @@ typedef struct Params {
 	const char *path;       /* template: "/v1/products/{id}" */
 	const Str *path_values; /* decoded, one for each brace of the template, in its order */
 	Str query;              /* raw, without '?' */
-	Str (*header)(const void *of,
-	              const char *name); /* name in lower case; STR_NONE when absent */
-	const void *of;                  /* handed to header() */
+	/* name in lower case; STR_NONE when absent */
+	Str (*header)(const void *of, const char *name);
+	const void *of; /* handed to header() */
 } Params;
 
 /*

@@ -46,7 +46,8 @@ yescrypt_head(char setting[CRYPT_GENSALT_OUTPUT_SIZE], int cost)
 	return (Str){ setting, n };
 }
 
-/* The cost of a well-formed yescrypt hash with parameters that libxcrypt makes; 0 for all else.
+/*
+ * The cost of a well-formed yescrypt hash with parameters that libxcrypt makes; 0 for all else.
  */
 static int
 yescrypt_cost(Str hash)

@@ -27,8 +27,7 @@ bool password_hash(Arena *arena, Str password, int cost, Str *hash) MUST_USE;
 typedef enum PasswordVerdict {
 	PASSWORD_RIGHT,
 	PASSWORD_WRONG,
-	PASSWORD_UNREADABLE, /* no hash that we know, or no memory to make one: nothing is known
-	                      */
+	PASSWORD_UNREADABLE, /* no hash that we know, or no memory: nothing is known */
 } PasswordVerdict;
 
 /*

@@ -114,7 +114,8 @@ problem_fields(Ctx *ctx, ProblemCode code, const FieldErrors *errors)
 	return p;
 }
 
-/* "{one|several}", of which *text is just past the brace; returns what stands for this number.
+/*
+ * "{one|several}", of which *text is just past the brace; returns what stands for this number.
  */
 static Str
 plural(Str *text, int64_t number)

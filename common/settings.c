@@ -269,8 +269,10 @@ upper(char *text)
 			*text = (char)(*text - 'a' + 'A');
 }
 
-/* Is this POSTERN_SECTION_something of one of our sections, so that it can only be a wrong
- * name? */
+/*
+ * Is this POSTERN_SECTION_something of one of our sections, so that it can only be a wrong
+ * name?
+ */
 static bool
 variable_is_ours(Arena *arena, Str name)
 {

@@ -9,10 +9,10 @@
  * A comment is a line that begins with # or ; and a value runs to the end of its line, in
  * quotes if blanks at its ends matter. Elements of a list stand apart by blanks or commas.
  *
- * Later wins: default, file, POSTERN_SECTION_NAME, --set section.name=value. A value of the form
- * `file:PATH` of a secret is read from that file, which nobody but its owner may read; a PATH
- * that is not absolute lies in the CREDENTIALS_DIRECTORY that systemd made. Every fault is found
- * at once, each with file, line and the nearest name that exists.
+ * Later wins: default, file, POSTERN_SECTION_NAME, --set section.name=value. A value of the
+ * form `file:PATH` of a secret is read from that file, which nobody but its owner may read; a
+ * PATH that is not absolute lies in the CREDENTIALS_DIRECTORY that systemd made. Every fault is
+ * found at once, each with file, line and the nearest name that exists.
  */
 
 #include "common/str.h"
@@ -52,13 +52,13 @@ typedef struct Settings {
 typedef struct SettingRow {
 	const char *section, *name;
 	SettingType type;
-	const char *unit;    /* "ms", "s", "bytes", "" … */
+	const char *unit; /* "ms", "s", "bytes", "" … */
 	const char *initial;
 	int64_t least, most; /* of an int */
 	const char *choices; /* "open|closed" */
 	bool secret, reload;
 	const char *about;
-	size_t offset;       /* of the member in Settings */
+	size_t offset; /* of the member in Settings */
 } SettingRow;
 
 extern const SettingRow setting_rows[];

@@ -117,7 +117,7 @@ socket_address_read(Str text, SocketAddress *out)
 	       tcp_address_read(str_sub(text, 0, colon - 1), str_sub(text, colon, text.n), out);
 }
 
-/* Cut s at the last c: before it, and what follows in *rest; all of s and nothing when there is none. */
+/* What is before the last c, what follows it in *rest; all of s and nothing without one. */
 static Str
 cut_last(Str s, char c, Str *rest)
 {
@@ -139,8 +139,8 @@ named_good(Str host, Str port)
 		if (host.p[i] != '.' && !only(str_sub(host, i, i + 1), word_characters))
 			return false;
 	return host.n > 0 && host.n <= HOST_MOST && host.p[0] != '-' && host.p[0] != '.' &&
-	       !only(str_sub(host, host.n - 1, host.n), digits) && number_within(port, PORT_MOST) &&
-	       str_u64(port, &number) && number > 0;
+	       !only(str_sub(host, host.n - 1, host.n), digits) &&
+	       number_within(port, PORT_MOST) && str_u64(port, &number) && number > 0;
 }
 
 bool

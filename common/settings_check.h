@@ -16,8 +16,9 @@ typedef struct SocketAddress {
 bool socket_address_read(Str text, SocketAddress *out) MUST_USE;
 
 /*
- * redis.url: unix:///path[?database] or redis://[[user]:password@]host:port[/database]. Texts borrow
- * from the url; what is not there is empty. A host that is a name has no address yet: n is 0.
+ * redis.url: unix:///path[?database] or redis://[[user]:password@]host:port[/database]. Texts
+ * borrow from the url; what is not there is empty. A host that is a name has no address yet: n
+ * is 0.
  */
 typedef struct RedisUrl {
 	SocketAddress address;

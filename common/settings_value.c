@@ -84,8 +84,10 @@ nearest_choice(Arena *arena, const char *choices, Str value)
 	return best == NULL ? "" : arena_print(arena, " (did you mean %s?)", best);
 }
 
-/* Who may see the secret? Credentials of systemd have an access list, which shows as the
- * group's. */
+/*
+ * Who may see the secret? Credentials of systemd have an access list, which shows as the
+ * group's.
+ */
 static bool
 secret_is_open(const struct stat *about, bool credential)
 {

@@ -50,8 +50,10 @@ Str str_print(Arena *arena, const char *format, ...) PRINTF(2, 3);
 /* Compare in a time that depends on the lengths alone. */
 bool str_eq_secret(Str a, Str b);
 
-/* A decimal number: digits only, with one '-' before them for the signed; false when it does
- * not fit. */
+/*
+ * A decimal number: digits only, with one '-' before them for the signed; false when it does
+ * not fit.
+ */
 bool str_i64(Str s, int64_t *out);
 bool str_u64(Str s, uint64_t *out);
 

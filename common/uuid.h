@@ -1,7 +1,9 @@
 #pragma once
 
-/* UUIDs: version 7 from getrandom(2), which a fork cannot repeat. Text is lower case with
- * hyphens. */
+/*
+ * UUIDs: version 7 from getrandom(2), which a fork cannot repeat. Text is lower case with
+ * hyphens.
+ */
 
 #include "common/clock.h"
 

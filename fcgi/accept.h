@@ -4,8 +4,10 @@
 
 #include "common/str.h"
 
-/* Is the type of a Content-Type value, without its parameters, one of these (separated by
- * spaces)? */
+/*
+ * Is the type of a Content-Type value, without its parameters, one of these (separated by
+ * spaces)?
+ */
 bool media_is_one_of(Str content_type, Str types);
 
 /*

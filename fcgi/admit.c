@@ -13,7 +13,7 @@ body_limit(const Req *rq)
 	                                                  : conf->limits_body_bytes);
 }
 
-/* Three quarters of the workers for the lanes whose work waits on something slow, at least one. */
+/* Lanes whose work waits on something slow: three quarters of the workers, at least one. */
 static int
 lane_limit(Lane lane)
 {
@@ -44,11 +44,13 @@ lane_enter(Req *rq)
 		return NULL; /* lanes are of workers */
 	if (!board_lane_enter(rq->board, rq->slot, lane, lane_limit(lane))) {
 		board_count_add(rq->board, COUNT_LANE_REFUSED, 1);
-		return problem_inside(rq->ctx, P_overloaded, "lane %s is full", lane_names[lane]);
+		return problem_inside(rq->ctx, P_overloaded, "lane %s is full",
+		                      lane_names[lane]);
 	}
 	rq->lane_held = true;
 	if (clock_mono_us() - rq->start_us > conf->pool_request_deadline_ms * 1000 / 2)
-		return problem_inside(rq->ctx, P_overloaded, "waited half of its time in the queue");
+		return problem_inside(rq->ctx, P_overloaded,
+		                      "waited half of its time in the queue");
 	return NULL;
 }
 
@@ -72,7 +74,8 @@ body_admit(Req *rq)
 
 	if (str_u64(length, &bytes) && bytes > body_limit(rq))
 		return problem(P_body_too_large);
-	if (takes_body(rq) && (type.n > 0 || bytes > 0) && !media_is_one_of(type, str_of(types)))
+	if (takes_body(rq) && (type.n > 0 || bytes > 0) &&
+	    !media_is_one_of(type, str_of(types)))
 		return problem(P_unsupported_media_type);
 	return NULL;
 }

@@ -31,15 +31,16 @@ answer_location(Req *rq, const char *format, ...)
 	va_end(args);
 	CHECK(n >= 0);
 	arena_own(rq->ctx->arena, path, free);
-	answer_header(rq, "Location", str_print(rq->ctx->arena, "%s%s", conf->http_base_path, path));
+	answer_header(rq, "Location",
+	              str_print(rq->ctx->arena, "%s%s", conf->http_base_path, path));
 }
 
 void
 answer_link_next(Req *rq, Str query)
 {
 	answer_header(rq, "Link",
-	              str_print(rq->ctx->arena, "<%s%.*s?%.*s>; rel=\"next\"", conf->http_base_path,
-	                        STR_ARG(rq->path), STR_ARG(query)));
+	              str_print(rq->ctx->arena, "<%s%.*s?%.*s>; rel=\"next\"",
+	                        conf->http_base_path, STR_ARG(rq->path), STR_ARG(query)));
 }
 
 void
@@ -66,7 +67,12 @@ answer_status(Req *rq, int status)
 static bool
 tag_fits(Str tag, Str etag)
 {
-	static const Str suffixes[] = { { "-gzip\"", 6 }, { "-br\"", 4 }, { "-deflate\"", 9 }, { "-zstd\"", 6 } };
+	static const Str suffixes[] = {
+		{ "-gzip\"", 6 },
+		{ "-br\"", 4 },
+		{ "-deflate\"", 9 },
+		{ "-zstd\"", 6 },
+	};
 
 	for (size_t i = 0; i < COUNT(suffixes); i++)
 		if (str_ends(tag, suffixes[i]) && tag.n - suffixes[i].n == etag.n - 1 &&
@@ -151,7 +157,8 @@ problem_answer(Req *rq, const Problem *p)
 static const char *
 cache_control(const Req *rq)
 {
-	if (rq->status >= 400 || str_starts(rq->path, S("/v1/auth")) || str_starts(rq->path, S("/v1/me")))
+	if (rq->status >= 400 || str_starts(rq->path, S("/v1/auth")) ||
+	    str_starts(rq->path, S("/v1/me")))
 		return "no-store";
 	return rq->cache != NULL ? rq->cache : "no-cache";
 }
@@ -175,8 +182,8 @@ head_make(Req *rq, bool body)
 	buf_print(&head, "Status: %d\r\n", rq->status);
 	buf_put(&head, buf_str(&rq->headers));
 	if (body)
-		buf_print(&head, "Content-Type: %.*s\r\nContent-Length: %zu\r\n", STR_ARG(rq->media),
-		          rq->out.n);
+		buf_print(&head, "Content-Type: %.*s\r\nContent-Length: %zu\r\n",
+		          STR_ARG(rq->media), rq->out.n);
 	buf_puts(&head, "\r\n");
 	return buf_str(&head);
 }
@@ -232,6 +239,6 @@ answer_send(Req *rq, const Problem *p)
 	                   rq->ctx->deadline.at_us > grace.at_us ? rq->ctx->deadline : grace);
 	us = clock_mono_us() - rq->start_us;
 	log_request(rq, p, sent, us);
-	board_request_end(rq->board, rq->slot, rq->route == NULL ? -1 : (int)(rq->route - routes),
-	                  rq->status, us);
+	board_request_end(rq->board, rq->slot,
+	                  rq->route == NULL ? -1 : (int)(rq->route - routes), rq->status, us);
 }

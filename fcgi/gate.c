@@ -33,8 +33,8 @@ is_hex(Str s)
 }
 
 /*
- * The W3C traceparent that goes upstream: the client's trace with a span of ours, or a trace of its
- * own. Source: Trace Context, version 00.
+ * The W3C traceparent that goes upstream: the client's trace with a span of ours, or a trace of
+ * its own. Source: Trace Context, version 00.
  */
 static Str
 trace_continue(Arena *arena, Str theirs)
@@ -45,8 +45,9 @@ trace_continue(Arena *arena, Str theirs)
 	random_bytes(random, sizeof random);
 	trace = hex(arena, random, 16);
 	if (theirs.n == 55 && str_starts(theirs, S("00-")) && theirs.p[35] == '-' &&
-	    theirs.p[52] == '-' && is_hex(str_sub(theirs, 3, 35)) && is_hex(str_sub(theirs, 36, 52)) &&
-	    hex_digit(theirs.p[53]) >= 0 && hex_digit(theirs.p[54]) >= 0) {
+	    theirs.p[52] == '-' && is_hex(str_sub(theirs, 3, 35)) &&
+	    is_hex(str_sub(theirs, 36, 52)) && hex_digit(theirs.p[53]) >= 0 &&
+	    hex_digit(theirs.p[54]) >= 0) {
 		trace = str_sub(theirs, 3, 35);
 		flags = str_sub(theirs, 53, 55);
 	}
@@ -61,9 +62,11 @@ method_read(Str name)
 		Str name;
 		Method method;
 	} rows[] = {
+		/* clang-format off */
 		{ { "GET", 3 }, GET },     { { "HEAD", 4 }, HEAD },     { { "POST", 4 }, POST },
 		{ { "PUT", 3 }, PUT },     { { "PATCH", 5 }, PATCH },   { { "DELETE", 6 }, DELETE },
 		{ { "OPTIONS", 7 }, OPTIONS },
+		/* clang-format on */
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -72,7 +75,7 @@ method_read(Str name)
 	return 0;
 }
 
-/* The keeper has more to do than answering: a token may cost it a question, but no more time. */
+/* The keeper has more to do than answering: a token may cost it a question, no more time. */
 static int64_t
 time_ms(const Req *rq)
 {
@@ -92,9 +95,9 @@ gate_open(Req *rq)
 	rq->request_id = request_id_is_plain(given) ? given : uuid_str(arena, rq->id);
 	rq->ctx->request_id = rq->request_id;
 	rq->ctx->traceparent = trace_continue(arena, req_header(rq, "HTTP_TRACEPARENT"));
-	/* What waited longer than that to be accepted is refused next, and its worker is not late. */
-	rq->ctx->deadline = (Deadline){ MAX(rq->start_us + time_ms(rq) * 1000,
-	                                    clock_mono_us()) };
+	/* what waited longer than that to be accepted is refused next, its worker not late */
+	rq->ctx->deadline =
+	    (Deadline){ MAX(rq->start_us + time_ms(rq) * 1000, clock_mono_us()) };
 	rq->lang = lang_choose(req_header(rq, "HTTP_ACCEPT_LANGUAGE"));
 	rq->method = method_read(wire_param(rq->wire, "REQUEST_METHOD"));
 	rq->head = rq->method == HEAD;
@@ -104,7 +107,8 @@ gate_open(Req *rq)
 		peer = address_client(peer, req_header(rq, "HTTP_X_FORWARDED_FOR"),
 		                      conf->http_trusted_proxies);
 	rq->address = peer;
-	board_request_start(rq->board, rq->slot, str_text(arena, rq->request_id), rq->ctx->deadline);
+	board_request_start(rq->board, rq->slot, str_text(arena, rq->request_id),
+	                    rq->ctx->deadline);
 	if (!path_read(arena, wire_param(rq->wire, "REQUEST_URI"), str_of(conf->http_base_path),
 	               &rq->path, &rq->query, &found))
 		return problem(P_bad_request);

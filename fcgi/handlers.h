@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * The handlers, declared by the route table with the types of their rows: one of other types does not
- * compile. Each takes what intake has read and gives what is written, or a problem.
+ * The handlers, declared by the route table with the types of their rows: one of other types
+ * does not compile. Each takes what intake has read and gives what is written, or a problem.
  */
 
 #include "fcgi/req.h"

@@ -38,6 +38,8 @@ const Problem *infer_call(Ctx *ctx, const InferModel *model, Str body,
  */
 const Problem *infer_plan(Ctx *ctx, const InferModel *model, TensorPlan *out) MUST_USE;
 
-/* A part of a URL's path that is sent upstream: of [A-Za-z0-9_.-], 1 to 128 of them, not "." or
- * "..". */
+/*
+ * A part of a URL's path that is sent upstream: of [A-Za-z0-9_.-], 1 to 128 of them, not "." or
+ * "..".
+ */
 bool infer_name_ok(Str name);

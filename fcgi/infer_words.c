@@ -186,7 +186,8 @@ is_blank(char c)
 	return (unsigned char)c <= ' ' || c == 0x7F;
 }
 
-/* Bytes of the control character U+0080 to U+009F, or of the line ends U+2028 and U+2029, at i.
+/*
+ * Bytes of the control character U+0080 to U+009F, or of the line ends U+2028 and U+2029, at i.
  */
 static size_t
 wide_blank(Str text, size_t i)

@@ -59,8 +59,10 @@ text_keep(Str text)
 	return kept;
 }
 
-/* The parsed key of a row: the one that the ring has, else a new one; NULL when it cannot be
- * read. */
+/*
+ * The parsed key of a row: the one that the ring has, else a new one; NULL when it cannot be
+ * read.
+ */
 static Key *
 key_of(const SigningKey *row)
 {

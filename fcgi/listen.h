@@ -12,9 +12,9 @@
 #include "common/board.h"
 
 typedef struct Listener {
-	int fd;         /* -1: none yet */
+	int fd; /* -1: none yet */
 	bool tcp;
-	char path[108]; /* of a unix socket of our own; else empty */
+	char path[108];         /* of a unix socket of our own; else empty */
 	uint64_t device, inode; /* of that path, as we made it */
 } Listener;
 
@@ -27,7 +27,8 @@ void listen_inherit(Listener listeners[SOCKETS]);
  *
  * returns  false with the reason in why, n bytes
  */
-bool listen_open(Listener *listener, BoardSocket which, Board *board, char *why, size_t n) MUST_USE;
+bool listen_open(Listener *listener, BoardSocket which, Board *board, char *why,
+                 size_t n) MUST_USE;
 
 /* Let listen.backlog connections wait; warns where the kernel allows fewer. */
 void listen_backlog(const Listener *listener);

@@ -17,13 +17,15 @@ bool address_read(Str text, Address *out) MUST_USE;
 /* Without brackets, port or ::ffff:. */
 Str address_text(Arena *arena, Address address);
 
-/* Is it in one of these networks ("10.0.0.0/8", "::1", …)? A text that is no network fits
- * nothing. */
+/*
+ * Is it in one of these networks ("10.0.0.0/8", "::1", …)? A text that is no network fits
+ * nothing.
+ */
 bool address_in(Address address, SettingList networks);
 
 /*
- * What stands for a client where clients are counted: an IPv4 address as it is, of an IPv6 address the
- * first 64 bits, since whoever has one of them has them all.
+ * What stands for a client where clients are counted: an IPv4 address as it is, of an IPv6
+ * address the first 64 bits, since whoever has one of them has them all.
  */
 Address address_network(Address address);
 

@@ -166,8 +166,7 @@ reload_step(Parent *parent)
 		reload_begin(parent);
 	else if (parent->before != NULL && pool_failed(parent->pool, fresh))
 		reload_undo(parent);
-	else if (parent->before != NULL &&
-	         pool_ready(parent->pool, SLOT_KEEPER, fresh) > 0 &&
+	else if (parent->before != NULL && pool_ready(parent->pool, SLOT_KEEPER, fresh) > 0 &&
 	         pool_ready(parent->pool, SLOT_WORKER, fresh) >= (size_t)conf->pool_workers)
 		reload_finish(parent);
 }
@@ -251,8 +250,8 @@ queue_step(Parent *parent)
 	if (!deadline_passed(parent->queue))
 		return;
 	parent->queue = deadline_in_ms(QUEUE_MS);
-	board_queue_set(parent->board, queue_length(parent->listeners[SOCKET_MAIN].fd), clock_mono_us(),
-	                conf->pool_request_deadline_ms * 1000 / MOMENTS);
+	board_queue_set(parent->board, queue_length(parent->listeners[SOCKET_MAIN].fd),
+	                clock_mono_us(), conf->pool_request_deadline_ms * 1000 / MOMENTS);
 }
 
 static void
@@ -318,8 +317,10 @@ parent_run(const ParentStart *start)
 	};
 
 	memcpy(parent.listeners, start->listeners, sizeof parent.listeners);
-	/* Generations go on from where the parent before left off: posternctl waits for a
-	 * change. */
+	/*
+	 * Generations go on from where the parent before left off: posternctl waits for a
+	 * change.
+	 */
 	parent.generation = board_generation(start->board) + 1;
 	parent.next = parent.generation + 1;
 	parent.pool = pool_make(&(PoolStart){

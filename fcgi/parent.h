@@ -1,13 +1,13 @@
 #pragma once
 
 /*
- * The parent: watches its workers and their keeper, reloads, drains. It serves nobody and parses
- * nothing from a client.
+ * The parent: watches its workers and their keeper, reloads, drains. It serves nobody and
+ * parses nothing from a client.
  *
  * TERM, INT or QUIT: workers finish what they have begun, within pool.drain_ms, then the keeper
- * ends, then it returns. HUP: the configuration is read anew; a bad one changes nothing. Of a good
- * one new workers and a new keeper are made, and only when they can serve are the old ones told to
- * finish.
+ * ends, then it returns. HUP: the configuration is read anew; a bad one changes nothing. Of a
+ * good one new workers and a new keeper are made, and only when they can serve are the old ones
+ * told to finish.
  */
 
 #include "fcgi/listen.h"
@@ -21,7 +21,7 @@ typedef struct ParentStart {
 	size_t n_sets;
 } ParentStart;
 
-/* conf is set and owned by the parent from now on. returns  exit status */
+/* Returns the exit status. conf is set and owned by the parent from now on. */
 int parent_run(const ParentStart *start) MUST_USE;
 
 /* A number that changes with the table of routes; counters by route belong to it. */

@@ -416,8 +416,7 @@ peers_next(Peers *peers, WireDoor door)
 		if (open && now_us >= peers->pause_us)
 			listen_set(peers, true);
 		if (fresh && peers->listening)
-			head =
-			    accept_one(peers); /* saves the busy a wait that would not be one */
+			head = accept_one(peers); /* saves a wait that would not be one */
 		else
 			head = hear(peers, wait_ms(peers, open, now_us), true, &signalled);
 		fresh = false;
@@ -498,8 +497,7 @@ peers_forget(Peers *peers)
 {
 	Peer *peer = peers->places.in_hand;
 
-	if (peer->watched) /* closing alone does not: the other process has the connection open
-	                    */
+	if (peer->watched) /* closing alone does not: the other process has it open */
 		epoll_ctl(peers->epoll, EPOLL_CTL_DEL, peer->fd, NULL);
 	place_drop(&peers->places, peer);
 }

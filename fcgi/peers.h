@@ -8,13 +8,13 @@
  * Who waits for whom. A connection is accepted only by a worker that has nothing to do, one at
  * a time, and then has PEERS_GRACE_MS for itself to send its head, which web servers send at
  * once, and so long for each piece of its body: so nearly every request meets a worker that is
- * free. A slower one joins the set; should it be whole while the worker serves somebody else, it
- * waits for the end of that one request and is served next, before anyone new. With
+ * free. A slower one joins the set; should it be whole while the worker serves somebody else,
+ * it waits for the end of that one request and is served next, before anyone new. With
  * PEERS_GRACE_PLACES waiting there is no grace, so a crowd of silent peers delays nobody.
  *
  * A body of at most gather_max bytes is gathered before its request is served, so that a slow
- * sender behind a web server that passes on what it gets (Apache) holds no worker. The request's
- * time runs from then on.
+ * sender behind a web server that passes on what it gets (Apache) holds no worker. The
+ * request's time runs from then on.
  */
 
 #include "fcgi/record.h"
@@ -23,8 +23,8 @@
 #define PEERS_GRACE_MS 2
 #define PEERS_GRACE_MOST_MS 20 /* with a body */
 #define PEERS_GRACE_PLACES 8
-#define PEERS_HELD_MAX MIB(16)  /* bytes of incomplete heads, of all peers together */
-#define PEERS_BODIES_MAX MIB(16) /* bytes gathered; the next to come is served without waiting */
+#define PEERS_HELD_MAX MIB(16)   /* bytes of incomplete heads, of all peers together */
+#define PEERS_BODIES_MAX MIB(16) /* bytes gathered; the next is served without waiting */
 #define PEERS_DRAIN_MS 2000     /* for a peer that was answered early; the worker's idle time */
 #define PEERS_DRAIN_MAX MIB(64) /* bytes */
 #define PEERS_STOP_MS 50        /* when stopping: time for a silent peer to begin */

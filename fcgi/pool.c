@@ -215,7 +215,8 @@ pool_fill(Pool *pool)
 
 /* --- ending */
 
-/* Was it the start that failed? A kill from outside says nothing of a worker that could serve.
+/*
+ * Was it the start that failed? A kill from outside says nothing of a worker that could serve.
  */
 static bool
 died_young(const Child *child, const BoardWorker *seen, int status)
@@ -373,8 +374,8 @@ pool_watch(Pool *pool)
 		if (child->killed || !board_worker(pool->board, child->slot, &seen))
 			continue;
 		child->ready = child->ready || seen.state > WORKER_STARTING;
-		if (starts->fails > 0 && child->ready && child->started_us > starts->failed_us &&
-		    now - child->started_us > YOUNG_US)
+		if (starts->fails > 0 && child->ready &&
+		    child->started_us > starts->failed_us && now - child->started_us > YOUNG_US)
 			starts->fails = 0;
 		reason = doomed(child, &seen, now);
 		if (reason != NULL)

@@ -5,8 +5,8 @@
  *
  * Workers of the target generation are kept at pool.workers, beside one keeper. One that dies
  * before it can serve, or within a second of its start without having served, delays the next
- * start of its kind, ever longer, and until starts succeed again they are made one at a time: never
- * a storm of forks.
+ * start of its kind, ever longer, and until starts succeed again they are made one at a time:
+ * never a storm of forks.
  */
 
 #include "fcgi/listen.h"

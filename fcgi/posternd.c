@@ -117,8 +117,10 @@ refuse(int status, const char *why)
 	return status;
 }
 
-/* Descriptor 0 no longer is the socket: a library that reads standard input must not take
- * requests. */
+/*
+ * Descriptor 0 no longer is the socket: a library that reads standard input must not take
+ * requests.
+ */
 static void
 input_empty(void)
 {
@@ -181,8 +183,10 @@ sockets_open(ParentStart *start, char *why, size_t n)
 	return true;
 }
 
-/* Lock, board and sockets, in that order: the first tells a second start, the second an old
- * socket. */
+/*
+ * Lock, board and sockets, in that order: the first tells a second start, the second an old
+ * socket.
+ */
 static int
 parent_prepare(ParentStart *start)
 {

@@ -130,8 +130,10 @@ pid_path(char *path, size_t n)
 	return made > 0 && (size_t)made < n;
 }
 
-/* Is the file that we have locked still the one at its path? Its last owner may have removed
- * it. */
+/*
+ * Is the file that we have locked still the one at its path? Its last owner may have removed
+ * it.
+ */
 static bool
 is_at(int fd, const char *path)
 {

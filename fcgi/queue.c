@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A listening TCP socket counts its backlog as unacknowledged segments. Source: tcp_get_info(),
- * Linux. */
+/*
+ * A listening TCP socket counts its backlog as unacknowledged segments. Source: tcp_get_info(),
+ * Linux.
+ */
 static int
 tcp_queue(int fd)
 {

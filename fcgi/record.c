@@ -57,8 +57,10 @@ struct RecordReader {
 	uint8_t reply[96];
 };
 
-/* They come once: the meta-variables of RFC 3875 that mean something here, and their
- * companions. */
+/*
+ * They come once: the meta-variables of RFC 3875 that mean something here, and their
+ * companions.
+ */
 static const char *const once[] = {
 	"AUTH_TYPE",      "CONTENT_LENGTH", "CONTENT_TYPE",    "GATEWAY_INTERFACE",
 	"HTTPS",          "QUERY_STRING",   "REMOTE_ADDR",     "REMOTE_HOST",
@@ -213,7 +215,8 @@ repeat_ok(const RecordReader *reader, size_t i)
 	return true;
 }
 
-/* A number, or what web servers send when they do not know: nothing, "" (nginx) or -1 (Caddy).
+/*
+ * A number, or what web servers send when they do not know: nothing, "" (nginx) or -1 (Caddy).
  */
 static bool
 content_length_ok(Str value)

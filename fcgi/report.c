@@ -111,8 +111,10 @@ report_hearing(Buf *out, const Board *board)
 static void
 report_cache(Buf *out, const Board *board)
 {
-	metric_head(out, "cache_breaker_open", "gauge", "Whether this host does without Redis now");
-	buf_print(out, "postern_cache_breaker_open %d\n", board_breaker_open(board, BREAKER_CACHE));
+	metric_head(out, "cache_breaker_open", "gauge",
+	            "Whether this host does without Redis now");
+	buf_print(out, "postern_cache_breaker_open %d\n",
+	          board_breaker_open(board, BREAKER_CACHE));
 }
 
 void

@@ -34,7 +34,8 @@ struct Wire {
 	Arena *arena; /* for refusals */
 };
 
-/* libfcgi takes three signals over; what the process does with two of them is its own business.
+/*
+ * libfcgi takes three signals over; what the process does with two of them is its own business.
  */
 static void
 library_init(void)

@@ -6,8 +6,8 @@
  * One Wire a worker: an epoll set with the listening socket (EPOLLEXCLUSIVE) and up to 1,024
  * accepted peers whose heads are not complete; those cost no worker anything and are closed at
  * the head's deadline, the oldest silent one when the set is full. A request is handed out when
- * its head is whole, and its body, when that is small. Malformed heads are answered or closed in
- * here, and logged.
+ * its head is whole, and its body, when that is small. Malformed heads are answered or closed
+ * in here, and logged.
  */
 
 #include "common/board.h"
@@ -16,27 +16,27 @@
 typedef struct Wire Wire;
 
 typedef struct WireConfig {
-	int listen_fd;            /* non-blocking */
-	bool tcp;                 /* peers are checked against allow */
-	int head_ms;              /* deadline of the head */
-	int body_ms;              /* deadline of a body that is gathered */
-	size_t gather_max;        /* bytes: a body up to this is read before its request is handed out */
+	int listen_fd;     /* non-blocking */
+	bool tcp;          /* peers are checked against allow */
+	int head_ms;       /* deadline of the head */
+	int body_ms;       /* deadline of a body that is gathered */
+	size_t gather_max; /* bytes: a body up to this is read before its request goes out */
 	const char *const *allow; /* addresses or networks, NULL at the end; not copied */
 	size_t n_allow;
 	Board *board; /* numbers what is accepted; NULL: the socket is not the board's */
-	int wake_fd;              /* ends the wait, as a signal does, while it is readable; 0: none */
+	int wake_fd;  /* ends the wait, as a signal does, while it is readable; 0: none */
 } WireConfig;
 
 /* Who is still let in. */
 typedef enum WireDoor {
 	WIRE_OPEN,
-	WIRE_WAITING, /* those who wait on the socket, until it is empty or board_queue_over() */
+	WIRE_WAITING, /* who waits on the socket, until it is empty or board_queue_over() */
 	WIRE_SHUT,
 } WireDoor;
 
 typedef enum WireEvent {
 	WIRE_REQUEST, /* a head is complete */
-	WIRE_SIGNAL,  /* a signal came while waiting, or wake_fd is readable: look at your flags */
+	WIRE_SIGNAL,  /* one came while waiting, or wake_fd is readable: look at your flags */
 } WireEvent;
 
 /* Refused or lost peers, by reason, since wire_open. */
@@ -58,9 +58,9 @@ void wire_close(Wire *wire);
  * Wait for the next request. The process's signals, which are blocked elsewhere, are open only
  * in here.
  *
- * door  unless it is open, no signal ends the wait: WIRE_SIGNAL comes at once when nobody is left
- *       to let in, and none of those accepted has begun a head or still sends what was answered
- *       early. A silent one has 50 ms from its connect to begin.
+ * door  unless it is open, no signal ends the wait: WIRE_SIGNAL comes at once when nobody is
+ *       left to let in, and none of those accepted has begun a head or still sends what was
+ *       answered early. A silent one has 50 ms from its connect to begin.
  */
 WireEvent wire_next(Wire *wire, WireDoor door);
 

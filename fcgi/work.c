@@ -61,7 +61,8 @@ handler_run(Req *rq, void **out)
 		*out = arena_take(rq->ctx->arena, 1, gives->size, _Alignof(max_align_t));
 		p = rq->route->tx == WRITES ? write_once(rq, *out)
 		                            : rq->route->handler(rq, rq->in, *out);
-		if (p == NULL || !p->again || tries == TRIES_MAX || deadline_passed(rq->ctx->deadline))
+		if (p == NULL || !p->again || tries == TRIES_MAX ||
+		    deadline_passed(rq->ctx->deadline))
 			return p;
 		back_off(tries);
 	}

@@ -227,9 +227,9 @@ requests_jittered(int64_t requests)
 }
 
 /*
- * Is the database the one that the queries were checked against? One that cannot be reached is no
- * reason not to start: /healthz is answered, and the question is asked again before the first request
- * that needs it.
+ * Is the database the one that the queries were checked against? One that cannot be reached is
+ * no reason not to start: /healthz is answered, and the question is asked again before the
+ * first request that needs it.
  */
 static bool
 database_fits(Worker *w)

@@ -16,11 +16,11 @@
 
 typedef struct WorkerStart {
 	Board *board;
-	int slot;      /* on the board, WORKER_STARTING */
-	int listen_fd; /* listening, non-blocking, close-on-exec */
-	bool tcp;      /* peers are checked against listen.allow */
+	int slot;            /* on the board, WORKER_STARTING */
+	int listen_fd;       /* listening, non-blocking, close-on-exec */
+	bool tcp;            /* peers are checked against listen.allow */
 	uint32_t generation; /* rises with each reload; 0: of no pool */
-	bool keeper;   /* it is the keeper who serves; see fcgi/keeper.h */
+	bool keeper;         /* it is the keeper who serves; see fcgi/keeper.h */
 } WorkerStart;
 
 /*

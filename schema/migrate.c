@@ -249,8 +249,10 @@ drift_check(const Migrator *run)
 	return good;
 }
 
-/* The server's words with the file and the line that they are about. at: where the sent text
- * begins. */
+/*
+ * The server's words with the file and the line that they are about. at: where the sent text
+ * begins.
+ */
 static void
 script_fault(const char *path, Str text, size_t at, const PGresult *result)
 {

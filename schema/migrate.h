@@ -27,6 +27,8 @@ int migrate_up(const MigrateConfig *config);
 /* Take back the newest n. */
 int migrate_down(const MigrateConfig *config, uint64_t n);
 
-/* One line a migration: its number, name, when it was applied, or `pending`, or what is wrong
- * with it. */
+/*
+ * One line a migration: its number, name, when it was applied, or `pending`, or what is wrong
+ * with it.
+ */
 int migrate_status(const MigrateConfig *config);

@@ -17,6 +17,8 @@ typedef struct Migrations {
 	size_t n;
 } Migrations;
 
-/* False after a line on standard error: the folder, a file's name, or a half of a pair is
- * wrong. */
+/*
+ * False after a line on standard error: the folder, a file's name, or a half of a pair is
+ * wrong.
+ */
 bool migrations_read(Arena *arena, const char *dir, Migrations *out) MUST_USE;

@@ -167,8 +167,10 @@ bool qgen_template(Run *run, Query *query);
 /* Each choice against the member that makes it, each list against its enum. */
 void qgen_choices(Run *run, const Query *query);
 
-/* The statement of one variant, ready for the server, and the byte of the source for each of
- * its bytes. */
+/*
+ * The statement of one variant, ready for the server, and the byte of the source for each of
+ * its bytes.
+ */
 typedef struct Text {
 	Str sql;
 	const size_t *at;
@@ -208,8 +210,10 @@ Member qgen_column(Run *run, const Query *query, Str name);
 bool qgen_type_fits(Str type, Kind kind, const char **db_type);
 const char *qgen_kind_text(Kind kind);
 
-/* Call see(path, field) for each member of a model that a column may land in, nested ones by
- * their dots. */
+/*
+ * Call see(path, field) for each member of a model that a column may land in, nested ones by
+ * their dots.
+ */
 void qgen_leaves(Run *run, const Model *model, Str prefix,
                  void (*see)(Run *run, Str path, const Field *field, void *to), void *to);
 
@@ -224,7 +228,8 @@ void qgen_disconnect(Run *run);
 Str qgen_digest(Run *run, const Query *query);
 Str qgen_lock_text(Run *run);
 
-/* Fill query->said of each from the lock; one that was made from another statement is a fault.
+/*
+ * Fill query->said of each from the lock; one that was made from another statement is a fault.
  */
 void qgen_lock_read(Run *run, const Source *lock);
 

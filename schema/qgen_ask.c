@@ -195,7 +195,8 @@ ask_params(Asking *asking)
 	}
 }
 
-/* The plan of the prepared statement, with parameters left open; NULL when the server refuses.
+/*
+ * The plan of the prepared statement, with parameters left open; NULL when the server refuses.
  */
 static PGresult *
 plan_ask(Asking *asking)
@@ -253,8 +254,10 @@ static const char plan_sql[] =
     "ORDINALITY AS o (output, place)"
     " ORDER BY place";
 
-/* Table and column that a result column is read from, and whether it is NOT NULL there; none:
- * an expression. */
+/*
+ * Table and column that a result column is read from, and whether it is NOT NULL there; none:
+ * an expression.
+ */
 static Str
 origin_of(Asking *asking, int column, bool *not_null)
 {

@@ -189,8 +189,10 @@ promise_check(Run *run, const Query *query)
 	}
 }
 
-/* The constraint is there, of this kind, on a table that the statement touches (foreign keys:
- * on any). */
+/*
+ * The constraint is there, of this kind, on a table that the statement touches (foreign keys:
+ * on any).
+ */
 static void
 rule_check(Run *run, const Query *query, const Rule *rule)
 {

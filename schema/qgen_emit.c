@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Code while it is written; lists of enum names are written once each, where they are first
- * met. */
+/*
+ * Code while it is written; lists of enum names are written once each, where they are first
+ * met.
+ */
 typedef struct Emit {
 	Run *run;
 	Buf out;

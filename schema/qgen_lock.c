@@ -49,8 +49,10 @@ qgen_lock_text(Run *run)
 	return buf_str(&out);
 }
 
-/* The lines of a query in the lock, from "query NAME" to the next blank one; none when it is
- * not there. */
+/*
+ * The lines of a query in the lock, from "query NAME" to the next blank one; none when it is
+ * not there.
+ */
 static Str
 block_of(const Source *lock, Str name, size_t *at)
 {

@@ -264,7 +264,8 @@ is_rule(Str what)
 	       str_eq(what, S("foreign")) || str_eq(what, S("exclude"));
 }
 
-/* One comment line above a statement. *query: the one that is open, NULL before its name line.
+/*
+ * One comment line above a statement. *query: the one that is open, NULL before its name line.
  */
 static void
 comment_read(Run *run, const Source *source, SqlToken token, Query **query, Str *about)

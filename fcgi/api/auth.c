@@ -173,8 +173,10 @@ auth_logout(Req *rq, const LogoutIn *in, Nothing *out)
 	             STR_NONE);
 }
 
-/* The public keys. Clients keep them for minutes and ask again when they meet a kid they do not
- * know. */
+/*
+ * The public keys. Clients keep them for minutes and ask again when they meet a kid they do not
+ * know.
+ */
 const Problem *
 auth_jwks(Req *rq, const Nothing *in, Nothing *out)
 {

@@ -71,7 +71,8 @@ specs_show(Arena *arena, const TensorSpecs *specs, OptJson *out)
 	out->v.text = buf_str(&text);
 }
 
-/* What its server does not tell, or not now, is null: the row can be read while no server runs.
+/*
+ * What its server does not tell, or not now, is null: the row can be read while no server runs.
  */
 const Problem *
 model_get(Req *rq, const ModelKey *in, InferModel *out)
@@ -195,7 +196,8 @@ model_delete(Req *rq, const ModelKey *in, Nothing *out)
 	return audit(rq, "model.delete", &rq->caller.user_id, in->name, STR_NONE);
 }
 
-/* Which endpoint was called, how often any was, and how long that took; also beside a problem.
+/*
+ * Which endpoint was called, how often any was, and how long that took; also beside a problem.
  */
 static void
 result_tell(Req *rq, const InferResult *result)

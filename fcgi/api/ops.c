@@ -98,7 +98,8 @@ workers_put(Buf *out, const Status *status)
 	const StatusWorker *rows = status->workers.v;
 
 	buf_puts(out, "<table><tr><th>slot</th><th>pid</th><th>state</th><th>since, ms</th>"
-	              "<th>requests</th><th>memory, bytes</th><th>route</th><th>request id</th></tr>\n");
+	              "<th>requests</th><th>memory, bytes</th><th>route</th>"
+	              "<th>request id</th></tr>\n");
 	for (size_t i = 0; i < status->workers.n; i++) {
 		buf_puts(out, "<tr>");
 		number_put(out, rows[i].slot);
@@ -128,7 +129,8 @@ status_page(Req *rq, const Status *status)
 	          (long long)status->keeper.pid, (long long)status->listen_queue);
 	buf_puts(&out, "<p>Workers held by lanes:");
 	for (size_t i = 0; i < status->lanes.n; i++)
-		buf_print(&out, " %.*s %lld", STR_ARG(lanes[i].name), (long long)lanes[i].in_use);
+		buf_print(&out, " %.*s %lld", STR_ARG(lanes[i].name),
+		          (long long)lanes[i].in_use);
 	buf_puts(&out, "</p>\n<h2>Workers</h2>\n");
 	workers_put(&out, status);
 	page_answer(rq, &out);

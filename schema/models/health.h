@@ -40,7 +40,7 @@ typedef struct Status {
 	Instant started_at;
 	List workers; /* of StatusWorker */
 	StatusKeeper keeper;
-	List lanes;   /* of StatusLane */
+	List lanes; /* of StatusLane */
 	int64_t listen_queue;
 } Status;
 MODEL_OF(Status);

@@ -76,7 +76,8 @@ typedef struct ModelPage {
 } ModelPage;
 MODEL_OF(ModelPage);
 
-/* The protocol's own shapes, for the documents: such bodies are scanned, not read into structs.
+/*
+ * The protocol's own shapes, for the documents: such bodies are scanned, not read into structs.
  */
 typedef struct InferTensor {
 	Str name, datatype;

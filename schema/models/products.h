@@ -65,7 +65,8 @@ typedef struct ProductPatch {
 } ProductPatch;
 MODEL_OF(ProductPatch);
 
-/* Which products, in which order. cursor is opaque here: its place is passed beside the filter.
+/*
+ * Which products, in which order. cursor is opaque here: its place is passed beside the filter.
  */
 typedef struct ProductFilter {
 	int64_t limit;

@@ -1,7 +1,9 @@
 #pragma once
 
-/* Sessions: one row each, from login to its end. The state machine of refresh tokens lives on
- * them. */
+/*
+ * Sessions: one row each, from login to its end. The state machine of refresh tokens lives on
+ * them.
+ */
 
 #include "schema/models/accounts.h"
 

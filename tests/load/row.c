@@ -15,9 +15,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-static const char query[] = "SELECT id, sku, name, description, amount, currency, stock, "
-                            "status, tags, attributes, version, "
-			    "created_at, updated_at FROM products WHERE id = $1::uuid";
+static const char query[] =
+    "SELECT id, sku, name, description, amount, currency, stock, status, tags, attributes, "
+    "version, created_at, updated_at FROM products WHERE id = $1::uuid";
 
 static double
 now_s(void)

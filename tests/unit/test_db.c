@@ -355,8 +355,7 @@ the_first_problem_ends_the_rows(void **state)
 {
 	static const struct {
 		int64_t rows, stop_at;
-		uint32_t faults; /* the rest is read when it is short, else the connection is
-		                    closed */
+		uint32_t faults; /* a short rest is read, else the connection is closed */
 	} rows[] = { { 10, 3, 0 }, { 10, 10, 0 }, { 100000000, 2, 1 } };
 	Bench *bench = *state;
 

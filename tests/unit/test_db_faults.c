@@ -218,8 +218,9 @@ a_statement_is_prepared_anew_when_its_table_has_changed(void **state)
 
 	assert_null(db_one(&bench->ctx, &changing_all, NULL, &out, P_internal));
 	bench_sql(bench, "ALTER TABLE changing ALTER a TYPE int");
+	/* and not a wrong number */
 	assert_problem(db_one(&bench->ctx, &changing_all, NULL, &out, P_internal), P_internal,
-	               "column a: of another type"); /* and not a wrong number */
+	               "column a: of another type");
 	bench_sql(bench, "ALTER TABLE changing ALTER a TYPE bigint");
 	assert_null(db_one(&bench->ctx, &changing_all, NULL, &out, P_internal));
 	assert_int_equal(out.n, 7);

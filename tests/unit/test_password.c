@@ -100,8 +100,8 @@ bcrypt_hashes_from_elsewhere_verify(void **state)
 static void
 bcrypt_never_takes_a_password_that_it_would_cut(void **state)
 {
-	Str hash =
-	    S("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i"); /* of 72 */
+	/* of 72 */
+	Str hash = S("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i");
 
 	assert_int_equal(password_verify(repeat(*state, 'x', 72), hash), PASSWORD_RIGHT);
 	assert_int_equal(password_verify(repeat(*state, 'x', 73), hash), PASSWORD_WRONG);

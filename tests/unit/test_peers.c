@@ -309,8 +309,7 @@ a_body_that_is_too_large_to_gather_is_read_by_who_serves_it(void **state)
 	assert_true(str_eq(body, sent));
 	assert_true(answer_ok());
 	waitpid(child, NULL, 0);
-	child =
-	    say_slowly(client(1), chunked, 0); /* of no length, so it is not awaited either */
+	child = say_slowly(client(1), chunked, 0); /* of no length: not awaited either */
 	assert_int_equal(wire_next(wire, WIRE_OPEN), WIRE_REQUEST);
 	assert_null(wire_body(wire, &ctx, sent.n, &body));
 	assert_int_equal(body.n, sent.n);

@@ -248,8 +248,10 @@ is_before(const Product *a, const Product *b, ProductSort sort)
 	return down ? order > 0 : order < 0;
 }
 
-/* How many products the filter's pages have; each page begins where the last one ended, in
- * order. */
+/*
+ * How many products the filter's pages have; each page begins where the last one ended, in
+ * order.
+ */
 static size_t
 paged(Bench *bench, const ProductFilter *filter)
 {

@@ -161,8 +161,7 @@ records_of(const char *letters)
 /* --- reading them */
 
 typedef struct Seen {
-	char events[64]; /* Head, Body (bytes in a row count once), End, Reply, X refused,
-	                    Closed */
+	char events[64]; /* Head, Body (bytes in a row: once), End, Reply, X refused, Closed */
 	Buf body, replies;
 	RecordReader *reader;
 } Seen;

@@ -54,8 +54,10 @@ file_write(const char *path, const char *text, size_t n, mode_t mode)
 	close(fd);
 }
 
-/* What is right; NULL, or what is wrong with `text` as a file, each line without the file's
- * name. */
+/*
+ * What is right; NULL, or what is wrong with `text` as a file, each line without the file's
+ * name.
+ */
 static Settings *
 read_text(const char *text, const char **wrong)
 {
