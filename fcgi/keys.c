@@ -7,6 +7,7 @@
 #include "common/json_put.h"
 #include "common/log.h"
 #include "common/settings.h"
+#include "fcgi/revoke.h"
 #include "queries.gen.h"
 
 enum {
@@ -28,7 +29,10 @@ static struct {
 	SignKey *v;
 	size_t n;
 	int64_t read_us; /* monotonic; 0: never */
+	uint64_t epoch;  /* of the keys on the board, when they were read */
 } ring;
+
+static const Board *watched; /* NULL: nobody tells of changes */
 
 typedef struct SecretKey {
 	const char *name; /* of key_secret_names */
@@ -48,7 +52,21 @@ is_older(int64_t read_us, int ms)
 	return read_us == 0 || clock_mono_us() - read_us > ms * INT64_C(1000);
 }
 
+void
+keys_watch(const Board *board)
+{
+	watched = board;
+}
+
 /* ------------------------------------------------------------------ signing keys */
+
+static uint64_t
+ring_epoch(void)
+{
+	uint16_t keys = revoke_keys_epoch();
+
+	return watched == NULL ? 0 : board_epochs_sum(watched, &keys, 1);
+}
 
 static char *
 text_keep(Str text)
@@ -96,6 +114,7 @@ ring_free(SignKey *v, size_t n)
 static const Problem *
 ring_read(Ctx *ctx)
 {
+	uint64_t epoch = ring_epoch(); /* one that rises from here on has them read again */
 	const SigningKey *rows;
 	SignKey *v;
 	size_t n = 0;
@@ -116,7 +135,15 @@ ring_read(Ctx *ctx)
 	ring.v = v;
 	ring.n = n;
 	ring.read_us = clock_mono_us();
+	ring.epoch = epoch;
 	return NULL;
+}
+
+/* The keys as they were so long ago at most; as they are, where the board tells of changes. */
+static const Problem *
+ring_within(Ctx *ctx, int ms)
+{
+	return is_older(ring.read_us, ms) || ring.epoch != ring_epoch() ? ring_read(ctx) : NULL;
 }
 
 const Problem *
@@ -124,8 +151,7 @@ keys_signer(Ctx *ctx, Key **key, Str *kid)
 {
 	const SignKey *chosen = NULL;
 
-	if (is_older(ring.read_us, SIGNER_MS))
-		TRY(ring_read(ctx));
+	TRY(ring_within(ctx, SIGNER_MS));
 	for (size_t i = 0; i < ring.n; i++) {
 		const SignKey *row = &ring.v[i];
 
@@ -163,9 +189,7 @@ ring_find(Str kid)
 const Problem *
 keys_find(Ctx *ctx, Str kid, Key **key)
 {
-	if (is_older(ring.read_us, KNOWN_MS) ||
-	    (ring_find(kid) == NULL && is_older(ring.read_us, UNKNOWN_MS)))
-		TRY(ring_read(ctx));
+	TRY(ring_within(ctx, ring_find(kid) == NULL ? UNKNOWN_MS : KNOWN_MS));
 	*key = ring_find(kid);
 	return NULL;
 }
@@ -175,8 +199,7 @@ keys_set(Ctx *ctx, Buf *out)
 {
 	const char *comma = "";
 
-	if (is_older(ring.read_us, SIGNER_MS))
-		TRY(ring_read(ctx));
+	TRY(ring_within(ctx, SIGNER_MS));
 	buf_puts(out, "{\"keys\":[");
 	for (size_t i = 0; i < ring.n; i++) {
 		const SignKey *row = &ring.v[i];

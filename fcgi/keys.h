@@ -4,18 +4,23 @@
  * The deployment's keys, as this worker knows them: those that sign access tokens, and secrets
  * of what is no JWT (cursors, refresh tokens).
  *
- * They lie in the database, are read when they are first needed, and kept. A new signing key is
- * taken over within a second, an unknown kid has them read anew, at most five times a second.
- * With auth.secret set, secrets are made from it instead.
+ * They lie in the database, are read when they are first needed, and kept while the board does
+ * not say that they have changed, and not for long: a worker that hears of nothing signs with
+ * what it has read within half a second, and an unknown kid has them read anew, at most five
+ * times a second. With auth.secret set, secrets are made from it instead.
  *
  * Problems: unavailable, when there is no key to work with; those of the database.
  */
 
+#include "common/board.h"
 #include "common/crypto.h"
 #include "common/problem.h"
 
 /* What secrets are of: each name has keys of its own. */
 extern const char *const key_secret_names[]; /* "cursor", "refresh"; NULL at the end */
+
+/* Where it is said that signing keys have changed (see fcgi/revoke.h); kept by address. */
+void keys_watch(const Board *board);
 
 /* Read the signing keys anew before one is used again: some have changed. */
 void keys_forget(void);

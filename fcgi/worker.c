@@ -10,6 +10,7 @@
 #include "common/db.h"
 #include "common/log.h"
 #include "common/upstream.h"
+#include "fcgi/keys.h"
 #include "fcgi/rooms.h"
 #include "fcgi/tokens.h"
 #include "schema/verify.h"
@@ -283,6 +284,7 @@ worker_main(const WorkerStart *start)
 	    .board = start->board,
 	});
 	w.ctx.upstream = upstream_open();
+	keys_watch(start->board);
 	board_memory_set(start->board, start->slot, memory_resident());
 	fits = database_fits(&w);
 	if (fits)

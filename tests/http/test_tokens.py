@@ -1,6 +1,7 @@
 """Contract 3: access tokens, the keys they are signed with, and what a revocation does."""
 
 import base64
+import concurrent.futures
 import hashlib
 import hmac
 import json
@@ -329,6 +330,25 @@ def test_a_retired_key_verifies_and_signs_no_more(instance):
     until(lambda: all(signer() == second for _ in range(4)), 2)
     assert old.get("/v1/me").status == 200
     assert kids(api) == [second, first]
+
+
+def test_a_key_that_is_retired_signs_no_more_from_the_next_login_on(instance):
+    """All workers have just read the keys: they follow the board, not the age of what they have."""
+    running = instance({"pool.workers": 4, "auth.hash_cost": 1})
+    user = running.api().as_("user").user
+
+    def signers():
+        """The keys that sign now, by as many clients as the lane of accounts lets in."""
+        with concurrent.futures.ThreadPoolExecutor(3) as clients:
+            users = clients.map(lambda _: running.api().login(user["email"], user["password"]), range(16))
+            return {parts_of(user.token)[0]["kid"] for user in users}
+
+    [(first,)] = running.sql("SELECT kid FROM signing_keys")
+    for _ in range(3):
+        kid = running.ctl("key", "new").stdout.strip()
+        until(lambda: signers() == {kid}, 2)
+        running.ctl("key", "retire", kid)
+        assert signers() == {first}
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "HS256"])
