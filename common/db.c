@@ -126,9 +126,9 @@ trip_well(const DbBatch *batch, const DbTrip *trip)
 	return trip->answered == batch->n && trip->problem == NULL && !trip->failed;
 }
 
-/* Make a new connection ours. */
+/* Make a new connection ours. lost: the server let us in, and the connection is gone. */
 static const Problem *
-session_set_up(Ctx *ctx)
+session_set_up(Ctx *ctx, bool *lost)
 {
 	Db *db = ctx->db;
 	DbTrip trip = { .wanted = TRIP_NONE, .commit = TRIP_NONE };
@@ -138,32 +138,45 @@ session_set_up(Ctx *ctx)
 	if (db->setup.n == 0)
 		TRY(limits_add(ctx, &db->setup, false));
 	trip_go(ctx, &db->setup, &trip);
+	*lost = trip.wait == WAIT_LOST;
 	if (db->conn != NULL && trip_well(&db->setup, &trip))
 		return NULL;
 	if (trip.wait == WAIT_LATE)
 		return problem_inside(ctx, P_deadline_exceeded, "no connection in time");
-	if (trip.wait == WAIT_LOST)
+	if (*lost)
 		return fault_unavailable(ctx, "the connection was lost while it was set up");
 	return fault_problem(ctx, &trip.fault, false);
 }
 
-/* A connection; `check`: one that the server has not closed in the meantime. */
+/*
+ * A connection; `check`: one that the server has not closed in the meantime.
+ *
+ * A server that lets us in is not away, though it ends a session that has just begun: once
+ * more, before a back-off that would refuse everybody for its time.
+ */
 static const Problem *
 session_ready(Ctx *ctx, bool check)
 {
 	Db *db = ctx->db;
-	const Problem *p;
 
 	if (db->conn != NULL && (!check || link_alive(db)))
 		return NULL;
-	link_drop(db);
-	TRY(link_open(ctx));
-	p = session_set_up(ctx);
-	if (p == NULL)
-		link_good(db);
-	else
-		link_bad(db);
-	return p;
+	for (bool repeated = false;; repeated = true) {
+		const Problem *p;
+		bool lost = false;
+
+		link_drop(db);
+		TRY(link_open(ctx));
+		p = session_set_up(ctx, &lost);
+		if (p == NULL) {
+			link_good(db);
+			return NULL;
+		}
+		if (!lost || repeated) {
+			link_bad(db);
+			return p;
+		}
+	}
 }
 
 const Problem *

@@ -61,10 +61,10 @@ def true_of_write(cluster, answers):
 # --- the wire
 
 
-def bytes_down(proxy, *questions):
+def bytes_down(proxy, *questions, prepare="named"):
     """How many bytes answer these, from the beginning of a connection."""
     proxy.rules = []
-    with Probe(proxy.dsn) as probe:
+    with Probe(proxy.dsn, prepare) as probe:
         for command, n in questions:
             assert probe.ask(5000, command, n).code == "ok"
     return proxy.links[-1].passed["down"]
@@ -92,6 +92,29 @@ def test_a_read_whose_connection_is_cut_once_is_read_again(proxy):
         with Probe(proxy.dsn) as probe:
             answer = probe.ask(5000, "read", 0)
         assert (answer.code, answer.value) == ("ok", "note 0"), (at, answer)
+
+
+def test_a_connection_cut_once_while_it_is_set_up_is_made_anew_at_once(proxy):
+    """A server that has let us in is not away: no back-off, which would refuse everybody for a while."""
+    let_in = bytes_down(proxy, ("ready", 0), prepare="unnamed")  # which has nothing to set up
+    ready = bytes_down(proxy, ("ready", 0))
+    assert let_in < ready
+    for at in range(let_in, ready):
+        for command, value in (("ready", None), ("read", "note 0")):
+            proxy.rules = [Rule("down", at=at, connection=len(proxy.links))]
+            with Probe(proxy.dsn) as probe:
+                answer = probe.ask(5000, command, 0)
+            assert answer.code == "ok", (at, command, answer)
+            assert value is None or answer.value == value
+
+
+def test_a_connection_cut_twice_while_it_is_set_up_is_unavailable(proxy):
+    let_in = bytes_down(proxy, ("ready", 0), prepare="unnamed")
+    proxy.rules = [Rule("down", at=let_in)]
+    with Probe(proxy.dsn) as probe:
+        answers = [probe.ask(5000, "read", 0) for _ in range(2)]
+    assert [answer.code for answer in answers] == ["unavailable", "unavailable"]
+    assert "it is too early for a new one" in answers[1].value
 
 
 def test_rows_cut_at_any_place_are_whole_or_refused(proxy):
