@@ -135,6 +135,11 @@ each_fault_is_named_with_its_line(void **state)
 		{ "[auth]\nissuer = \"a\n", "2: auth.issuer: the quote is not closed\n" },
 		{ "[auth]\nissuer = \xFF\n", "2: auth.issuer: is no UTF-8 text\n" },
 		{ "[auth]\nsecret = short\n", "2: auth.secret: must have at least 32 characters\n" },
+#ifdef HAVE_HIREDIS
+		{ "[redis]\nurl = redis\n", "2: redis.url: must be unix:///path, or redis://[[user]:password@]host:port[/database]\n" },
+#else
+		{ "[redis]\nurl = unix:///run/redis.sock\n", "2: redis.url: must be empty: this posternd was built without hiredis\n" },
+#endif
 	};
 	/* clang-format on */
 
