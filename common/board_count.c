@@ -21,6 +21,9 @@ const char *const board_count_names[BOARD_COUNTS] = {
 	[COUNT_WORKERS_STARTED] = "workers_started_total",
 	[COUNT_WORKERS_CRASHED] = "workers_crashed_total",
 	[COUNT_WORKERS_KILLED] = "workers_killed_total",
+	[COUNT_OUTBOX_DONE] = "outbox_done_total",
+	[COUNT_OUTBOX_FAULTS] = "outbox_faults_total",
+	[COUNT_OUTBOX_GAVE_UP] = "outbox_gave_up_total",
 };
 
 const char *const board_count_helps[BOARD_COUNTS] = {
@@ -32,7 +35,8 @@ const char *const board_count_helps[BOARD_COUNTS] = {
 	[COUNT_LANE_REFUSED] = "Requests refused because their lane was full.",
 	[COUNT_RATE_LIMITED] = "Requests refused because their caller was over its limit.",
 	[COUNT_CACHE_CALLS] = "Commands sent to Redis.",
-	[COUNT_CACHE_FAULTS] = "Commands that Redis did not answer as it should, or not in time.",
+	[COUNT_CACHE_FAULTS] =
+	    "Commands that Redis did not answer as it should, or not in time.",
 	[COUNT_DB_CONNECTS] = "Connections made to the database.",
 	[COUNT_DB_STATEMENTS] = "Statements sent to the database.",
 	[COUNT_DB_WAIT_US] = "Time spent waiting for the database.",
@@ -43,6 +47,9 @@ const char *const board_count_helps[BOARD_COUNTS] = {
 	[COUNT_WORKERS_STARTED] = "Workers started.",
 	[COUNT_WORKERS_CRASHED] = "Workers that died of a signal or a fault.",
 	[COUNT_WORKERS_KILLED] = "Workers killed because they were past their hard limit.",
+	[COUNT_OUTBOX_DONE] = "Deliveries of the outbox, such as mails handed to their server.",
+	[COUNT_OUTBOX_FAULTS] = "Deliveries that failed and are tried again.",
+	[COUNT_OUTBOX_GAVE_UP] = "Deliveries that were refused for good, or failed too often.",
 };
 
 const double board_bucket_bounds_s[BOARD_BUCKETS] = {

@@ -2,12 +2,14 @@
 
 static const char base64url_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char hex_digits[] = "0123456789abcdef";
 
-Str
-base64url(Arena *arena, const uint8_t *bytes, size_t n)
+/* Six bits a digit, without padding. text: room for n * 4 / 3 + 4. returns  how many digits */
+static size_t
+sixes_put(const char *digits, const uint8_t *bytes, size_t n, char *text)
 {
-	char *text = arena_take(arena, n * 4 / 3 + 4, 1, 1);
 	size_t length = 0;
 	uint32_t bits = 0;
 	int held = 0;
@@ -15,10 +17,29 @@ base64url(Arena *arena, const uint8_t *bytes, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		bits = bits << 8 | bytes[i];
 		for (held += 8; held >= 6; held -= 6)
-			text[length++] = base64url_digits[bits >> (held - 6) & 63];
+			text[length++] = digits[bits >> (held - 6) & 63];
 	}
 	if (held > 0)
-		text[length++] = base64url_digits[bits << (6 - held) & 63];
+		text[length++] = digits[bits << (6 - held) & 63];
+	return length;
+}
+
+Str
+base64url(Arena *arena, const uint8_t *bytes, size_t n)
+{
+	char *text = arena_take(arena, n * 4 / 3 + 4, 1, 1);
+
+	return (Str){ text, sixes_put(base64url_digits, bytes, n, text) };
+}
+
+Str
+base64(Arena *arena, const uint8_t *bytes, size_t n)
+{
+	char *text = arena_take(arena, n * 4 / 3 + 4, 1, 1);
+	size_t length = sixes_put(base64_digits, bytes, n, text);
+
+	while (length % 4 != 0)
+		text[length++] = '=';
 	return (Str){ text, length };
 }
 

@@ -1,10 +1,14 @@
 #pragma once
 
-/* Bytes as text and back: base64url without padding (RFC 4648 section 5), hex, percent. */
+/* Bytes as text and back: base64 (RFC 4648 section 4), base64url without padding (section 5),
+ * hex, percent. */
 
 #include "common/str.h"
 
 Str base64url(Arena *arena, const uint8_t *bytes, size_t n);
+
+/* With padding, as mail wants it. */
+Str base64(Arena *arena, const uint8_t *bytes, size_t n);
 
 /* Canonical only: no padding, no other characters, no bits left over. */
 bool base64url_read(Arena *arena, Str text, uint8_t **bytes, size_t *n) MUST_USE;

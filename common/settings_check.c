@@ -5,7 +5,14 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { SECRET_LEAST = 32, PORT_MOST = 65535, ADDRESS_TEXT_MOST = 64, HOST_MOST = 253 };
+enum {
+	SECRET_LEAST = 32,
+	PORT_MOST = 65535,
+	ADDRESS_TEXT_MOST = 64,
+	HOST_MOST = 253,
+	MAILBOX_MOST = 254,
+	NAME_POINTS_MOST = 64,
+};
 
 static const char digits[] = "0123456789";
 static const char word_characters[] =
@@ -194,6 +201,103 @@ redis_good(Str s)
 #define REDIS_MUST "must be empty: this posternd was built without hiredis"
 #endif
 
+/* user:password, neither empty, of visible characters that need no encoding there, and %XX. */
+static bool
+login_good(Str login)
+{
+	size_t colon = str_find(login, ':');
+
+	for (size_t i = 0; i < login.n; i++) {
+		if (login.p[i] <= ' ' || login.p[i] >= 0x7f ||
+		    strchr("/?#[]@\\\"<>", login.p[i]) != NULL)
+			return false;
+		if (login.p[i] == '%' && (login.n - i < 3 || !only(str_sub(login, i + 1, i + 3),
+		                                                   "0123456789abcdefABCDEF")))
+			return false;
+	}
+	return colon > 0 && colon + 1 < login.n;
+}
+
+bool
+smtp_url_read(Str url, SmtpUrl *out)
+{
+	SmtpUrl read = { .tls = str_starts(url, S("smtps://")) };
+	Str place = str_sub(url, read.tls ? 8 : 7, url.n), host, login, port = S("25"), rest;
+	SocketAddress address;
+
+	if (!read.tls && !str_starts(url, S("smtp://")))
+		return false;
+	login = cut_last(place, '@', &rest);
+	if (rest.p != NULL) {
+		if (!login_good(login))
+			return false;
+		read.login = true;
+		place = rest;
+	}
+	host = place;
+	if (!str_ends(place, S("]")) && str_find(place, ':') < place.n)
+		host = cut_last(place, ':', &port);
+	if (!tcp_address_read(host, port, &address) && !named_good(host, port))
+		return false;
+	*out = read;
+	return true;
+}
+
+static bool
+smtp_good(Str s)
+{
+	SmtpUrl url;
+
+	return s.n == 0 || smtp_url_read(s, &url);
+}
+
+/* What an envelope and a header take without quotes. Source: RFC 5321 section 4.1.2,
+ * Dot-string. */
+static bool
+mailbox_good(Str s)
+{
+	size_t at = str_find(s, '@');
+	Str local = str_sub(s, 0, at), domain = str_sub(s, at + 1, s.n);
+
+	for (size_t i = 0; i < local.n; i++)
+		if (!only(str_sub(local, i, i + 1), word_characters) &&
+		    !only(str_sub(local, i, i + 1), "!#$%&'*+/=?^_`{|}~."))
+			return false;
+	for (size_t i = 0; i < domain.n; i++)
+		if (domain.p[i] != '.' && !only(str_sub(domain, i, i + 1), word_characters))
+			return false;
+	return local.n > 0 && local.p[0] != '.' && domain.n > 0 && domain.p[0] != '.' &&
+	       domain.p[0] != '-' && s.n <= MAILBOX_MOST;
+}
+
+bool
+mail_from_read(Str text, MailFrom *out)
+{
+	size_t open = str_find(text, '<');
+	MailFrom read = { .name = STR_NONE, .address = text };
+
+	if (open < text.n && str_ends(text, S(">"))) {
+		read.name = str_trim(str_sub(text, 0, open));
+		read.address = str_sub(text, open + 1, text.n - 1);
+	}
+	for (size_t i = 0; i < read.name.n; i++)
+		if ((unsigned char)read.name.p[i] < ' ' || read.name.p[i] == 0x7f)
+			return false;
+	if (!str_is_utf8(read.name) || str_points(read.name) > NAME_POINTS_MOST ||
+	    !mailbox_good(read.address))
+		return false;
+	*out = read;
+	return true;
+}
+
+static bool
+from_good(Str s)
+{
+	MailFrom from;
+
+	return s.n == 0 || mail_from_read(s, &from);
+}
+
 static bool
 socket_good(Str s)
 {
@@ -233,6 +337,12 @@ static bool
 absolute_good(Str s)
 {
 	return str_starts(s, S("/"));
+}
+
+static bool
+absolute_good_or_none(Str s)
+{
+	return s.n == 0 || absolute_good(s);
 }
 
 static bool
@@ -311,6 +421,9 @@ setting_check(const SettingRow *row, Str value)
 		{ "cors", "methods", method_good, "must be a method such as GET" },
 		{ "cors", "headers", header_name_good, "must be the name of a header" },
 		{ "redis", "url", redis_good, REDIS_MUST },
+		{ "mail", "smtp_url", smtp_good, "must be empty, or smtp://[user:password@]host[:port], or the same with smtps://" },
+		{ "mail", "from", from_good, "must be empty, an address, or Name <address>" },
+		{ "mail", "ca_file", absolute_good_or_none, "must be empty, or an absolute path" },
 		{ "ops", "networks", network_good, "must be an address or a network such as 10.0.0.0/8" },
 	};
 	/* clang-format on */

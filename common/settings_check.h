@@ -1,6 +1,6 @@
 #pragma once
 
-/* What a setting's value must be beyond its type: paths, networks, origins. Pure. */
+/* What a setting's value must be beyond its type: paths, networks, origins, mail. Pure. */
 
 #include "common/settings.h"
 
@@ -25,6 +25,22 @@ typedef struct RedisUrl {
 	Str host, port, user, password, database;
 } RedisUrl;
 bool redis_url_read(Str url, RedisUrl *out) MUST_USE;
+
+/*
+ * mail.smtp_url: smtp:// or smtps://, then [user:password@]host[:port], percent-encoded where a
+ * part has other characters than a URL may have.
+ */
+typedef struct SmtpUrl {
+	bool tls;   /* from the first byte */
+	bool login; /* there are user and password */
+} SmtpUrl;
+bool smtp_url_read(Str url, SmtpUrl *out) MUST_USE;
+
+/* mail.from: address, or Name <address>. Texts borrow; a name that is not there is empty. */
+typedef struct MailFrom {
+	Str name, address;
+} MailFrom;
+bool mail_from_read(Str text, MailFrom *out) MUST_USE;
 
 /*
  * Look at one value, or at one element of a list, of a row.

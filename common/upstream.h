@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * HTTP calls to other servers, within a deadline. The only file that touches libcurl.
+ * HTTP calls to other servers, within a deadline. Only this module touches libcurl: mails go by
+ * common/upstream_smtp.h.
  *
  * One Upstream a worker, opened after the fork; it keeps connections between calls. A call
  * never passes the request's deadline, whatever hangs: name service, connect, a slow drip of

@@ -5,8 +5,9 @@
 #include "queries.gen.h"
 
 enum {
-	SESSIONS_KEPT_S = 86400, /* whoever comes late is told that his session has ended */
-	PAUSE_MS = 50,           /* between batches */
+	SESSIONS_KEPT_S = 86400,   /* whoever comes late is told that his session has ended */
+	OUTBOX_KEPT_S = 7 * 86400, /* what is done, or was given up: for whoever asks why */
+	PAUSE_MS = 50,             /* between batches */
 };
 
 typedef struct Job {
@@ -21,8 +22,15 @@ sessions_run(Ctx *ctx, int64_t batch, int64_t *rows)
 	return q_sessions_expire(ctx, SESSIONS_KEPT_S, batch, rows);
 }
 
+static const Problem *
+outbox_run(Ctx *ctx, int64_t batch, int64_t *rows)
+{
+	return q_outbox_expire(ctx, OUTBOX_KEPT_S, batch, rows);
+}
+
 static const Job jobs[] = {
 	{ "sessions", 60, 500, sessions_run },
+	{ "outbox", 600, 500, outbox_run },
 };
 
 static Deadline due[COUNT(jobs)]; /* the past: at once */
@@ -70,25 +78,37 @@ jittered_ms(int64_t every_s)
 	return (int64_t)(ms - ms / 10 + random % (ms / 5));
 }
 
+static size_t
+first(void)
+{
+	size_t least = 0;
+
+	for (size_t i = 1; i < COUNT(jobs); i++)
+		if (due[i].at_us < due[least].at_us)
+			least = i;
+	return least;
+}
+
 Deadline
+jobs_due(void)
+{
+	return due[first()];
+}
+
+void
 jobs_step(Ctx *ctx)
 {
-	size_t first = 0;
+	size_t i = first();
 	const Problem *p;
 	int64_t rows = 0;
 
-	for (size_t i = 1; i < COUNT(jobs); i++)
-		if (due[i].at_us < due[first].at_us)
-			first = i;
-	if (!deadline_passed(due[first]))
-		return due[first];
+	if (!deadline_passed(due[i]))
+		return;
 	ctx->deadline = deadline_in_ms(JOBS_MS);
-	p = batch_run(ctx, &jobs[first], &rows);
-	job_log(&jobs[first], p, rows);
-	due[first] = deadline_in_ms(p == NULL && rows >= jobs[first].batch
-	                                ? PAUSE_MS
-	                                : jittered_ms(jobs[first].every_s));
+	p = batch_run(ctx, &jobs[i], &rows);
+	job_log(&jobs[i], p, rows);
+	due[i] = deadline_in_ms(
+	    p == NULL && rows >= jobs[i].batch ? PAUSE_MS : jittered_ms(jobs[i].every_s));
 	db_settle(ctx->db);
 	arena_reset(ctx->arena);
-	return deadline_in_ms(PAUSE_MS);
 }

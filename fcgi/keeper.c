@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/settings.h"
 #include "fcgi/jobs.h"
+#include "fcgi/outbox.h"
 #include "fcgi/revoke.h"
 #include "fcgi/tokens.h"
 
@@ -30,7 +31,8 @@ typedef struct Keeper {
 	Wire *wire;
 	Ctx ctx;
 	DbListen *listen;
-	int wake;  /* an epoll set: readable when the timer is over or the database has spoken */
+	Outbox *outbox;
+	int wake;  /* an epoll set: readable when there is something to do for step() */
 	int timer; /* of it */
 	bool hears;
 	bool told; /* that it does not: once each time */
@@ -43,7 +45,8 @@ on_heard(void *to, Str words)
 {
 	Keeper *keeper = to;
 
-	revoke_heard(keeper->start->board, words);
+	if (!outbox_heard(keeper->outbox, words))
+		revoke_heard(keeper->start->board, words);
 }
 
 static void
@@ -52,6 +55,7 @@ on_begun(void *to)
 	Keeper *keeper = to;
 
 	board_epochs_raise(keeper->start->board);
+	outbox_look(keeper->outbox);
 }
 
 static void
@@ -110,12 +114,11 @@ wake_open(Keeper *keeper)
 	       epoll_ctl(keeper->wake, EPOLL_CTL_ADD, keeper->timer, &event) == 0;
 }
 
-/* The listener's socket is another after each loss, maybe of the same number. */
+/* The listener's socket is another after each loss, the outbox's with each delivery, maybe of
+ * the same number. fd: -1: none */
 static void
-wake_on_socket(const Keeper *keeper)
+wake_on(const Keeper *keeper, int fd, short wanted)
 {
-	short wanted;
-	int fd = db_listen_socket(keeper->listen, &wanted);
 	struct epoll_event event = {
 		.events = ((wanted & POLLIN) != 0 ? (uint32_t)EPOLLIN : 0) |
 		          ((wanted & POLLOUT) != 0 ? (uint32_t)EPOLLOUT : 0),
@@ -140,16 +143,33 @@ wake_at(const Keeper *keeper, Deadline at)
 
 /* --- its day */
 
-/* What is due at this moment. The jobs go on only while the database is known to answer. */
+/* One of those who ask the database, which may keep us waiting: who has been due for longest.
+ * returns  when one is due again */
+static Deadline
+database_step(Keeper *keeper)
+{
+	if (outbox_due(keeper->outbox).at_us < jobs_due().at_us)
+		outbox_step(keeper->outbox, &keeper->ctx);
+	else
+		jobs_step(&keeper->ctx);
+	return deadline_min(outbox_due(keeper->outbox), jobs_due());
+}
+
+/* What is due at this moment. The database is asked only while it is known to answer. */
 static void
 step(Keeper *keeper)
 {
 	Deadline next = deadline_in_ms(LOOK_MS);
+	short wanted;
+	int fd;
 
 	db_listen_step(keeper->listen);
+	outbox_watch(keeper->outbox);
 	if (keeper->hears)
-		next = deadline_min(next, jobs_step(&keeper->ctx));
-	wake_on_socket(keeper);
+		next = deadline_min(next, database_step(keeper));
+	fd = db_listen_socket(keeper->listen, &wanted);
+	wake_on(keeper, fd, wanted);
+	wake_on(keeper, outbox_socket(keeper->outbox), POLLIN);
 	wake_at(keeper, deadline_min(next, db_listen_due(keeper->listen)));
 	board_request_deadline(keeper->start->board, keeper->start->slot,
 	                       deadline_in_ms(ALIVE_MS));
@@ -201,8 +221,10 @@ keeper_main(const WorkerStart *start, int status_fd, bool status_tcp)
 	    .statement_ms = JOBS_MS,
 	    .name = "postern keeper",
 	});
+	keeper.outbox = outbox_open(start->board);
 	keeper.listen = listen_start(&keeper);
 	day(&keeper);
+	outbox_close(keeper.outbox, &keeper.ctx, deadline_in_ms(conf->pool_drain_ms / 2));
 	tokens_wipe();
 	db_listen_close(keeper.listen);
 	db_close(keeper.ctx.db);

@@ -1,15 +1,15 @@
 #pragma once
 
 /*
- * Revocation is at once: who changes a session, a user, a role or a key says so here, within the
- * transaction that changes it.
+ * Revocation is at once: who changes a session, a user, a role or a key says so here, within
+ * the transaction that changes it.
  *
  * On this host the board's epochs are raised after the COMMIT and before the answer; on others
- * their keepers hear of it (NOTIFY) when the transaction commits. Rights that a worker keeps are
- * good only while nothing has changed and the host's keeper proves that it hears.
+ * their keepers hear of it (NOTIFY) when the transaction commits. Rights that a worker keeps
+ * are good only while nothing has changed and the host's keeper proves that it hears.
  *
- * The message, on the channel postern_epochs, is one letter, a colon and an id: "s:" and "u:" with
- * a UUID, "r:" with a name, "k:" with a kid.
+ * The message, on the channel postern_epochs, is one letter, a colon and an id: "s:" and "u:"
+ * with a UUID, "r:" with a name, "k:" with a kid. ("o:" is fcgi/outbox.h's.)
  */
 
 #include "common/board.h"

@@ -1,0 +1,163 @@
+#include "common/upstream_smtp.h"
+
+#include <curl/curl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	WORDS_BYTES = 400,
+	AUTH_NEEDED = 530, /* who we are, not what the mail is. Source: RFC 4954 section 6 */
+	AUTH_WEAK = 534,
+	AUTH_WRONG = 535,
+	AUTH_PLAIN = 538,
+};
+
+/* What the callbacks read and gather. */
+typedef struct Talk {
+	Str left; /* of the message */
+	char words[WORDS_BYTES];
+	size_t n;
+	bool over; /* the last line of an answer has come: the next one begins anew */
+} Talk;
+
+#define OPTION(easy, option, value)                                                            \
+	CHECK(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+
+/* libcurl: more of the message. */
+static size_t
+message_give(char *to, size_t size, size_t n, void *from)
+{
+	Talk *talk = from;
+	size_t part = MIN(size * n, talk->left.n);
+
+	memcpy(to, talk->left.p, part);
+	talk->left = str_sub(talk->left, part, talk->left.n);
+	return part;
+}
+
+/* Add what a log line and a database can hold. */
+static void
+words_add(Talk *talk, Str s)
+{
+	for (size_t i = 0, step; i < s.n && talk->n + 4 < WORDS_BYTES;
+	     i += MAX(step, (size_t)1)) {
+		step = str_utf8_step(str_sub(s, i, s.n));
+		if (step <= 1) {
+			bool bad = step == 0 || (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f;
+
+			talk->words[talk->n++] = bad ? '?' : s.p[i];
+			continue;
+		}
+		memcpy(talk->words + talk->n, s.p + i, step);
+		talk->n += step;
+	}
+}
+
+/* libcurl: a line of an answer, "250-..." or "250 ...". The last one that refuses is kept: what
+ * comes after it is the farewell. */
+static size_t
+answer_gather(char *bytes, size_t size, size_t n, void *to)
+{
+	Talk *talk = to;
+	Str line = { bytes, size * n };
+
+	while (line.n > 0 && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
+		line.n--;
+	if (line.n < 3 || (line.p[0] != '4' && line.p[0] != '5'))
+		return size * n;
+	if (talk->over)
+		talk->n = 0;
+	talk->over = line.n < 4 || line.p[3] != '-';
+	words_add(talk, talk->n == 0 ? str_sub(line, 0, 3) : STR_NONE);
+	words_add(talk, S(" "));
+	words_add(talk, str_sub(line, 4, line.n));
+	return size * n;
+}
+
+static void
+options_set(CURL *easy, const SmtpCall *call, Talk *talk, int left_ms)
+{
+	bool tls = strncmp(call->url, "smtps:", 6) == 0;
+	long proof = call->prove || tls ? 1 : 0;
+
+	OPTION(easy, CURLOPT_NOSIGNAL, 1L);
+	OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* leave a resolver's thread that hangs */
+	OPTION(easy, CURLOPT_PROXY, "");
+	OPTION(easy, CURLOPT_NOPROXY, "*");
+	OPTION(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	OPTION(easy, CURLOPT_URL, call->url);
+	OPTION(easy, CURLOPT_USE_SSL, (long)(call->prove ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+	OPTION(easy, CURLOPT_SSL_VERIFYPEER, proof);
+	OPTION(easy, CURLOPT_SSL_VERIFYHOST, 2 * proof);
+	if (*call->ca_file != '\0')
+		OPTION(easy, CURLOPT_CAINFO, call->ca_file);
+	OPTION(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
+	OPTION(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)left_ms / 1000 + 1);
+	OPTION(easy, CURLOPT_UPLOAD, 1L);
+	OPTION(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->message.n);
+	OPTION(easy, CURLOPT_READFUNCTION, message_give);
+	OPTION(easy, CURLOPT_READDATA, talk);
+	OPTION(easy, CURLOPT_HEADERFUNCTION, answer_gather);
+	OPTION(easy, CURLOPT_HEADERDATA, talk);
+}
+
+/*
+ * Is it this mail that the server does not want? libcurl's code tells which command was
+ * refused: before MAIL it is us, or anybody, who is not wanted, and a mail must not be lost for
+ * that.
+ */
+static bool
+is_refusal(CURLcode code, long status, const Talk *talk)
+{
+	bool of_mail = code == CURLE_SEND_ERROR || talk->left.n == 0;
+
+	return of_mail && status >= 500 && status < 600 && status != AUTH_NEEDED &&
+	       status != AUTH_WEAK && status != AUTH_WRONG && status != AUTH_PLAIN;
+}
+
+/* So that libcurl, which says QUIT before it closes, does not wait for the answer. */
+static void
+hear_no_more(CURL *easy)
+{
+	curl_socket_t fd;
+
+	if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
+	    fd != CURL_SOCKET_BAD)
+		shutdown(fd, SHUT_RD);
+}
+
+SmtpVerdict
+smtp_send(Ctx *ctx, const SmtpCall *call, Str *words)
+{
+	Talk talk = { .left = call->message, .over = true };
+	int left_ms = MAX(deadline_left_ms(ctx->deadline), 1);
+	char *faults = arena_new(ctx->arena, char, CURL_ERROR_SIZE);
+	struct curl_slist *to =
+	    curl_slist_append(NULL, arena_print(ctx->arena, "<%.*s>", STR_ARG(call->to)));
+	CURL *easy;
+	CURLcode code;
+	long status = 0;
+
+	CHECK(to != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+	easy = curl_easy_init();
+	CHECK(easy != NULL);
+	options_set(easy, call, &talk, left_ms);
+	OPTION(easy, CURLOPT_ERRORBUFFER, faults);
+	OPTION(easy, CURLOPT_MAIL_FROM, arena_print(ctx->arena, "<%.*s>", STR_ARG(call->from)));
+	OPTION(easy, CURLOPT_MAIL_RCPT, to);
+	code = curl_easy_perform(easy);
+	CHECK(curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
+	hear_no_more(easy);
+	curl_easy_cleanup(easy);
+	curl_slist_free_all(to);
+	curl_global_cleanup();
+	if (code == CURLE_OK)
+		return SMTP_TAKEN;
+	if (status < 400 || talk.n == 0 || code == CURLE_OPERATION_TIMEDOUT) {
+		talk.n = 0;
+		words_add(&talk, str_of(*faults != '\0' ? faults : curl_easy_strerror(code)));
+	}
+	*words = str_keep(ctx->arena, (Str){ talk.words, talk.n });
+	return is_refusal(code, status, &talk) ? SMTP_REFUSED : SMTP_LATER;
+}

@@ -1,0 +1,3 @@
+-- Takes with it what was not sent yet.
+
+DROP TABLE outbox;
