@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 #include "common/board.h"
+#include "common/board_layout.h"
 
-enum { KILLS = 1000, ALIVE = 3, LANE_MOST = 2 };
+enum { KILLS = 10000, ALIVE = 2, LANE_MOST = 1 };
 
 static char dir[64];
 
@@ -341,53 +342,101 @@ come_and_go(Board *board, int slot)
 	}
 }
 
-static int
-child_start(Board *board, int *slot)
-{
-	int pid;
+typedef struct Child {
+	int pid, slot;
+} Child;
 
-	*slot = board_slot_take(board, getpid());
-	assert_true(*slot >= 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		come_and_go(board, *slot);
-	board_slot_pid_set(board, *slot, pid);
-	return pid;
+static Child
+child_start(Board *board)
+{
+	Child child = { .slot = board_slot_take(board, getpid()) };
+
+	assert_true(child.slot >= 0);
+	child.pid = fork();
+	assert_true(child.pid >= 0);
+	if (child.pid == 0)
+		come_and_go(board, child.slot);
+	board_slot_pid_set(board, child.slot, child.pid);
+	return child;
 }
 
+/* How many were killed where: one may be counted as inside and as between. */
+typedef struct Falls {
+	int outside; /* held nothing */
+	int inside;  /* held a place */
+	int between; /* had taken or left one, and not noted it */
+} Falls;
+
+static bool
+holds(const BoardPlaces *places, int slot)
+{
+	for (size_t i = 0; i < LANE_MOST; i++)
+		if (atomic_load(&places->v[i]) == slot + 1)
+			return true;
+	return false;
+}
+
+static void
+fall_note(const Board *board, int slot, Falls *falls)
+{
+	const BoardSlot *own = &board->slots[slot];
+	bool gate = holds(&board->gates[GATE_HASH], slot), in_lane = false, between;
+
+	between = gate != (atomic_load(&own->gate_place[GATE_HASH]) >= 0);
+	for (int lane = 0; lane < LANES; lane++) {
+		bool here = holds(&board->lanes[lane][0], slot);
+
+		in_lane = in_lane || here;
+		between = between || here != (atomic_load(&own->lane) == lane);
+	}
+	falls->between += between;
+	falls->inside += in_lane || gate;
+	falls->outside += !between && !in_lane && !gate;
+}
+
+static void
+child_reap(Board *board, Child child, Falls *falls)
+{
+	assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
+	fall_note(board, child.slot, falls);
+	board_slot_free(board, child.slot);
+	for (Lane lane = 0; lane < LANES; lane++)
+		assert_true(board_lane_count(board, lane) <= LANE_MOST);
+	assert_true(board_gate_count(board, GATE_HASH) <= LANE_MOST);
+}
+
+/* Two contend for places of which there is one each; one dies, the other goes on. */
 static void
 killed_at_any_instruction_nothing_stays_taken(void **state)
 {
 	Board *board = opened();
-	int pids[ALIVE], slots[ALIVE];
 	uint64_t served = board_requests(board, 1, 0);
+	Child children[ALIVE];
+	Falls falls = { 0 };
 
 	(void)state;
 	srand(1);
 	for (size_t i = 0; i < ALIVE; i++)
-		pids[i] = child_start(board, &slots[i]);
+		children[i] = child_start(board);
 	for (int kills = 0; kills < KILLS; kills++) {
 		size_t i = (size_t)rand() % ALIVE;
 		struct timespec pause = { .tv_nsec = rand() % 100000 };
 
 		nanosleep(&pause, NULL);
-		assert_int_equal(kill(pids[i], SIGKILL), 0);
-		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
-		board_slot_free(board, slots[i]);
-		for (Lane lane = 0; lane < LANES; lane++)
-			assert_true(board_lane_count(board, lane) <= LANE_MOST);
-		pids[i] = child_start(board, &slots[i]);
+		assert_int_equal(kill(children[i].pid, SIGKILL), 0);
+		child_reap(board, children[i], &falls);
+		children[i] = child_start(board);
 	}
 	for (size_t i = 0; i < ALIVE; i++) {
-		kill(pids[i], SIGKILL);
-		waitpid(pids[i], NULL, 0);
-		board_slot_free(board, slots[i]);
+		kill(children[i].pid, SIGKILL);
+		child_reap(board, children[i], &falls);
 	}
 	for (Lane lane = 0; lane < LANES; lane++)
 		assert_int_equal(board_lane_count(board, lane), 0);
 	assert_int_equal(board_gate_count(board, GATE_HASH), 0);
 	assert_true(board_requests(board, 1, 0) > served);
+	assert_true(falls.outside > KILLS / 100 && falls.inside > KILLS / 100);
+	assert_true(falls.between > KILLS / 1000);
 	for (int i = 0; i < BOARD_SLOTS; i++)
 		assert_true(board_slot_take(board, getpid()) >= 0);
 	assert_int_equal(board_slot_take(board, getpid()), -1);
