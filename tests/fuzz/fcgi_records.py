@@ -1,14 +1,13 @@
 #!/usr/bin/python3
 """Malformed FastCGI records against a running program: each is answered or closed, nobody dies.
 
-    fcgi_records.py --socket PATH [--parent PID | --pids PID,PID] [--cases N] [--seed S]
-                    [--seconds T] [--uri /healthz]
+    fcgi_records.py --socket PATH [--parent PID] [--cases N] [--seed S] [--seconds T] [--uri /healthz]
 
     fcgi_records.py --corpus DIR        writes the cases as seeds for fuzz_record
 
 The written cases come first, then random mutations until N. After each batch a good request
-must be answered at once; at the end the workers (children of --parent, or --pids) must be those
-of the beginning. Exit status 0: all of this was so.
+must be answered at once; at the end the children of --parent must be those of the beginning. Exit
+status 0: all of this was so.
 """
 
 import argparse
@@ -352,14 +351,13 @@ def run_batch(batch, address):
 
 def workers(options):
     """(pid, start) of those who must not change."""
-    pids = [int(pid) for pid in (options.pids or "").split(",") if pid]
     found = {}
     for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             pid, rest = int(path.parent.name), path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if rest[0] != "Z" and (pid in pids or options.parent == int(rest[1])):
+        if rest[0] != "Z" and options.parent == int(rest[1]):
             found[pid] = rest[19]
     return found
 
@@ -384,7 +382,6 @@ def arguments():
     parser.add_argument("--socket", help="path, or host:port")
     parser.add_argument("--corpus", type=pathlib.Path)
     parser.add_argument("--parent", type=int, help="its children must live")
-    parser.add_argument("--pids", help="these must live, separated by commas")
     parser.add_argument("--cases", type=int, default=10000)
     parser.add_argument("--seconds", type=float, default=600, help="no batch begins after this")
     parser.add_argument("--seed", type=int, default=1)
@@ -411,7 +408,7 @@ def main():
     source, start = chosen(cases, options), time.monotonic()
     before = workers(options)
     count, failures, probes = 0, [], []
-    if not before and (options.parent or options.pids):
+    if not before and options.parent:
         sys.exit("no workers found")
     while count < options.cases and time.monotonic() - start < options.seconds:
         batch = [next(source) for _ in range(min(BATCH, options.cases - count))]
