@@ -11,6 +11,7 @@ const char *const board_count_names[BOARD_COUNTS] = {
 	[COUNT_RATE_LIMITED] = "rate_limited_total",
 	[COUNT_CACHE_CALLS] = "cache_calls_total",
 	[COUNT_CACHE_FAULTS] = "cache_faults_total",
+	[COUNT_CACHE_COPIES] = "cache_copies_total",
 	[COUNT_DB_CONNECTS] = "database_connects_total",
 	[COUNT_DB_STATEMENTS] = "database_statements_total",
 	[COUNT_DB_WAIT_US] = "database_wait_microseconds_total",
@@ -37,6 +38,8 @@ const char *const board_count_helps[BOARD_COUNTS] = {
 	[COUNT_CACHE_CALLS] = "Commands sent to Redis.",
 	[COUNT_CACHE_FAULTS] =
 	    "Commands that Redis did not answer as it should, or not in time.",
+	[COUNT_CACHE_COPIES] =
+	    "Requests that came in by a copy of their session's rights in Redis.",
 	[COUNT_DB_CONNECTS] = "Connections made to the database.",
 	[COUNT_DB_STATEMENTS] = "Statements sent to the database.",
 	[COUNT_DB_WAIT_US] = "Time spent waiting for the database.",

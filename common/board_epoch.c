@@ -18,23 +18,48 @@ board_epoch_of(EpochKind kind, Str id)
 	return (uint16_t)((hash ^ hash >> 16) % BOARD_EPOCHS);
 }
 
-/* In order with all else: a raise comes after its COMMIT, a look before its question. */
+/*
+ * To now, and past what it was in any case. In order with all else: a raise comes after its
+ * COMMIT, a look before its question.
+ */
+static void
+epoch_raise(_Atomic uint64_t *epoch)
+{
+	uint64_t now_us = (uint64_t)clock_mono_us(), was = atomic_load(epoch);
+
+	while (!atomic_compare_exchange_weak(epoch, &was, MAX(was + 1, now_us)))
+		;
+}
+
 void
 board_epoch_raise(Board *board, uint16_t epoch)
 {
-	atomic_fetch_add(&board->epochs[epoch], 1);
+	epoch_raise(&board->epochs[epoch]);
 }
 
 void
 board_epochs_raise(Board *board)
 {
-	atomic_fetch_add(&board->epoch_all, 1);
+	epoch_raise(&board->epoch_all);
+}
+
+int64_t
+board_epochs_raised_us(const Board *board, const uint16_t *epochs, size_t n)
+{
+	uint64_t last_us = atomic_load(&board->epoch_all);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t raised_us = atomic_load(&board->epochs[epochs[i]]);
+
+		last_us = MAX(last_us, raised_us);
+	}
+	return (int64_t)last_us;
 }
 
 uint64_t
 board_epochs_sum(const Board *board, const uint16_t *epochs, size_t n)
 {
-	uint64_t sum = atomic_load(&board->epoch_all);
+	uint64_t sum = board->epoch_seed + atomic_load(&board->epoch_all);
 
 	for (size_t i = 0; i < n; i++)
 		sum += atomic_load(&board->epochs[epochs[i]]);

@@ -17,7 +17,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
                    ATOMIC_SHORT_LOCK_FREE == 2 && ATOMIC_BOOL_LOCK_FREE == 2,
                "a lock inside an atomic could be held by a killed process");
 
-enum { LAYOUT_VERSION = 1 };
+enum { LAYOUT_VERSION = 2 };
 
 static const uint64_t board_magic = UINT64_C(0x504f5354424f4152); /* "POSTBOAR" */
 static const char board_name[] = "board", board_new_name[] = "board.new";
@@ -136,7 +136,6 @@ static Board *
 board_make(int dir)
 {
 	CLEANUP(closep) int fd = -1;
-	uint64_t random;
 	Board *board;
 	int failed;
 
@@ -154,8 +153,11 @@ board_make(int dir)
 		errno = failed;
 		return NULL;
 	}
-	random_bytes(&random, sizeof random); /* a sum of another board's means nothing here */
-	atomic_store(&board->epoch_all, random);
+	/*
+	 * a sum of another board's means nothing here, and what was raised there is not known
+	 */
+	random_bytes(&board->epoch_seed, sizeof board->epoch_seed);
+	board_epochs_raise(board);
 	board->magic = board_magic;
 	board->layout = layout_hash();
 	if (renameat(dir, board_new_name, dir, board_name) < 0) {

@@ -10,8 +10,8 @@ enum { BOARD_ID_WORDS = 9, BOARD_WORDS_WORDS = 64, BOARD_LANE_SETS = 4, BOARD_MO
 enum { BOARD_RATE_WAYS = 4, BOARD_RATE_SETS = BOARD_RATES / BOARD_RATE_WAYS };
 
 /*
- * One worker. Its owner alone writes it, between two steps of seq, so that readers see it as it was
- * at one moment; seq is left odd by a writer that was killed there.
+ * One worker. Its owner alone writes it, between two steps of seq, so that readers see it as it
+ * was at one moment; seq is left odd by a writer that was killed there.
  */
 typedef struct BoardSlot {
 	_Atomic int32_t pid; /* 0: free; below 0: being freed by process -pid */
@@ -75,7 +75,9 @@ struct Board {
 	_Atomic int64_t breakers[BREAKERS]; /* 0: closed; else open until then, monotonic */
 	_Atomic uint64_t rate_seeds[2];
 	_Atomic uint64_t heard; /* 24 bits of the source, 40 of the moment in milliseconds */
-	_Atomic uint64_t epoch_all, epochs[BOARD_EPOCHS];
+	uint64_t epoch_seed;    /* as magic: from the board's first moment */
+	_Atomic uint64_t epoch_all,
+	    epochs[BOARD_EPOCHS]; /* microseconds, monotonic; 0: never */
 	BoardPlaces lanes[LANES][BOARD_LANE_SETS], gates[GATES];
 	BoardRoute by_route[BOARD_ROUTES];
 	BoardSlot slots[BOARD_SLOTS];

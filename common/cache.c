@@ -15,11 +15,13 @@
 #include "common/settings_check.h"
 
 enum {
-	OPEN_US = 1000000,    /* the breaker, after a fault */
-	ANSWER_BYTES = 65536, /* far above what is asked for */
-	ADDRESSES_MAX = 4,    /* of a name that are tried */
-	LOOKUP_MS = 300,      /* that a worker waits for a name before its first request */
-	PIECE_BYTES = 4096    /* read at once */
+	WORDS_MAX = CACHE_ARGS_MAX + 5, /* of a command: EVAL script 1 key args number */
+	ITEMS_MAX = CACHE_ARGS_MAX + 1, /* of an answer */
+	OPEN_US = 1000000,              /* the breaker, after a fault */
+	ANSWER_BYTES = 65536,           /* far above what is asked for */
+	ADDRESSES_MAX = 4,              /* of a name that are tried */
+	LOOKUP_MS = 300,   /* that a worker waits for a name before its first request */
+	PIECE_BYTES = 4096 /* read at once */
 };
 
 /* A look-up in the background; on its own, since the resolver cannot be made to let go of it.
@@ -38,6 +40,7 @@ struct Cache {
 	Lookup *lookup;                      /* under way */
 	int fd;                              /* -1: none */
 	redisReader *reader;                 /* of the connection */
+	uint64_t question;                   /* number of the last one; the first is random */
 	char words[160];                     /* what was wrong last */
 	CacheNews news;
 };
@@ -47,7 +50,7 @@ typedef struct Reply {
 	int type; /* REDIS_REPLY_… */
 	Str text;
 	long long number;
-	struct Reply *items[CACHE_ARGS_MAX];
+	struct Reply *items[ITEMS_MAX];
 	size_t n_items;
 } Reply;
 
@@ -81,7 +84,7 @@ reply_array(const redisReadTask *task, int n)
 {
 	Reply *reply;
 
-	if (n < 0 || n > CACHE_ARGS_MAX)
+	if (n < 0 || n > ITEMS_MAX)
 		return NULL;
 	reply = reply_new(task);
 	reply->n_items = (size_t)n;
@@ -309,8 +312,8 @@ link_receive(Cache *cache, Arena *arena, Deadline deadline, Reply **out)
 static bool
 ask(Cache *cache, Arena *arena, const Str *words, size_t n, Deadline deadline, Reply **out)
 {
-	const char *texts[CACHE_ARGS_MAX + 4];
-	size_t lengths[CACHE_ARGS_MAX + 4];
+	const char *texts[WORDS_MAX];
+	size_t lengths[WORDS_MAX];
 	char *command = NULL;
 	bool sent;
 	int bytes;
@@ -357,21 +360,38 @@ link_ready(Cache *cache, Arena *arena, Deadline deadline)
 	       (link_connect(cache, deadline) && greet(cache, arena, deadline));
 }
 
-/* Is it of this type, with n_items numbers? */
 static bool
-reply_is(const Reply *reply, int type, size_t n_items)
+reply_is_text(const Reply *reply, Str text)
 {
-	if (reply->type != type || reply->n_items != n_items)
+	return reply->type == REDIS_REPLY_STRING && str_eq(reply->text, text);
+}
+
+/* Is it what the form says, behind the question's number? No form: the number alone. */
+static bool
+reply_is(const Reply *reply, Str number, const char *form)
+{
+	if (form == NULL)
+		return reply_is_text(reply, number);
+	if (reply->type != REDIS_REPLY_ARRAY || reply->n_items != strlen(form) + 1 ||
+	    !reply_is_text(reply->items[0], number))
 		return false;
-	for (size_t i = 0; i < n_items; i++)
-		if (reply->items[i]->type != REDIS_REPLY_INTEGER)
+	for (size_t i = 0; form[i] != '\0'; i++) {
+		int type = reply->items[i + 1]->type;
+
+		if (form[i] == 'n' ? type != REDIS_REPLY_INTEGER
+		                   : type != REDIS_REPLY_STRING && type != REDIS_REPLY_NIL)
 			return false;
+	}
 	return true;
 }
 
-/* An answer of this type with n_items numbers, or NULL: do without. */
+/*
+ * Ask, and be answered in this form; NULL: do without.
+ *
+ * words  n of them, with room for one more: the question's number
+ */
 static const Reply *
-command(Ctx *ctx, const Str *words, size_t n, int type, size_t n_items)
+command(Ctx *ctx, Str *words, size_t n, const char *form)
 {
 	Cache *cache = ctx->cache;
 	Board *board = cache->config.board;
@@ -384,10 +404,11 @@ command(Ctx *ctx, const Str *words, size_t n, int type, size_t n_items)
 	    !board_breaker_enter(board, BREAKER_CACHE, now_us, OPEN_US))
 		return NULL;
 	board_count_add(board, COUNT_CACHE_CALLS, 1);
+	words[n] = str_print(ctx->arena, "%016llx", (unsigned long long)++cache->question);
 	good = link_ready(cache, ctx->arena, deadline) &&
-	       ask(cache, ctx->arena, words, n, deadline, &reply);
-	if (good && !reply_is(reply, type, n_items))
-		good = fault(cache, "its answer is not of the kind that was asked for");
+	       ask(cache, ctx->arena, words, n + 1, deadline, &reply);
+	if (good && !reply_is(reply, words[n], form))
+		good = fault(cache, "its answer is not the one that was asked for");
 	if (!good) {
 		link_drop(cache);
 		board_count_add(board, COUNT_CACHE_FAULTS, 1);
@@ -400,28 +421,38 @@ command(Ctx *ctx, const Str *words, size_t n, int type, size_t n_items)
 bool
 cache_ping(Ctx *ctx)
 {
-	return command(ctx, &S("PING"), 1, REDIS_REPLY_STATUS, 0) != NULL;
+	Str words[WORDS_MAX] = { S("PING") };
+
+	return command(ctx, words, 1, NULL) != NULL;
 }
 
 bool
-cache_eval(Ctx *ctx, const char *script, Str key, const int64_t *args, size_t n_args,
-           int64_t *out, size_t n_out)
+cache_eval(Ctx *ctx, const char *script, Str key, const Str *args, size_t n_args,
+           const char *form, CacheItem *out)
 {
 	Str prefix = str_of(ctx->cache->config.prefix);
-	Str words[CACHE_ARGS_MAX + 4] = { S("EVAL"), str_of(script), S("1") };
+	Str words[WORDS_MAX] = { S("EVAL"), str_of(script), S("1") };
 	Buf name = { .arena = ctx->arena };
 	const Reply *reply;
 
-	CHECK(n_args <= CACHE_ARGS_MAX && n_out <= CACHE_ARGS_MAX);
+	CHECK(n_args <= CACHE_ARGS_MAX && strlen(form) <= CACHE_ARGS_MAX);
 	buf_put(&name, prefix);
 	buf_put(&name, key);
 	words[3] = buf_str(&name);
 	for (size_t i = 0; i < n_args; i++)
-		words[4 + i] = str_print(ctx->arena, "%lld", (long long)args[i]);
-	reply = command(ctx, words, 4 + n_args, REDIS_REPLY_ARRAY, n_out);
-	for (size_t i = 0; reply != NULL && i < n_out; i++)
-		out[i] = reply->items[i]->number;
-	return reply != NULL;
+		words[4 + i] = args[i];
+	reply = command(ctx, words, 4 + n_args, form);
+	if (reply == NULL)
+		return false;
+	for (size_t i = 0; form[i] != '\0'; i++) {
+		const Reply *item = reply->items[i + 1];
+
+		out[i] = (CacheItem){
+			.number = item->number,
+			.text = item->type == REDIS_REPLY_STRING ? item->text : STR_NONE,
+		};
+	}
+	return true;
 }
 
 CacheNews
@@ -445,6 +476,7 @@ cache_open(const CacheConfig *config)
 	CHECK(cache != NULL);
 	cache->config = *config;
 	cache->fd = -1;
+	random_bytes(&cache->question, sizeof cache->question);
 	CHECK(redis_url_read(str_of(config->url), &cache->url)); /* settings are checked */
 	cache->places[0] = cache->url.address;
 	cache->n_places = cache->url.address.n > 0;
@@ -485,16 +517,16 @@ cache_ping(Ctx *ctx)
 }
 
 bool
-cache_eval(Ctx *ctx, const char *script, Str key, const int64_t *args, size_t n_args,
-           int64_t *out, size_t n_out)
+cache_eval(Ctx *ctx, const char *script, Str key, const Str *args, size_t n_args,
+           const char *form, CacheItem *out)
 {
 	(void)ctx;
 	(void)script;
 	(void)key;
 	(void)args;
 	(void)n_args;
+	(void)form;
 	(void)out;
-	(void)n_out;
 	return false;
 }
 

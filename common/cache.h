@@ -1,22 +1,24 @@
 #pragma once
 
 /*
- * Redis: what hosts share besides the database, and may lose at any moment. The only file that touches
- * hiredis, which writes the commands and reads the answers; the socket is ours, since a time-out of
- * hiredis holds for one system call only and a server that drips would never meet it.
+ * Redis: what hosts share besides the database, and may lose at any moment. The only file that
+ * touches hiredis, which writes the commands and reads the answers; the socket is ours: a
+ * time-out of hiredis holds for one system call, and a server that drips would never meet it.
  *
- * One Cache a worker, opened after the fork. A command, its connection included, takes redis.timeout_ms
- * at most, and is not begun when the request has less time left. Whatever is not the answer that was
- * asked for (late, cut, an error, more than was asked for) drops the connection, so that no answer ever
- * meets another question, and opens a breaker on the board: for a second no worker of the host asks,
- * then one of them. So a fault here is never a problem: false means "do without".
+ * One Cache a worker, opened after the fork. A command, its connection included, takes
+ * redis.timeout_ms at most, and is not begun when the request has less time left. Every
+ * question has a number, which its answer repeats. Whatever is not the answer that was asked
+ * for (late, cut, an error, another question's, more than was asked for) drops the connection,
+ * so that no answer ever meets another question, and opens a breaker on the board: for a second
+ * no worker of the host asks, then one of them. So a fault here is never a problem: false means
+ * "do without".
  *
- * A host name is looked up beside the requests, at the start and when a connection fails: until it is
- * known there is no Redis.
+ * A host name is looked up beside the requests, at the start and when a connection fails: until
+ * it is known there is no Redis.
  *
- * Nothing may lie in Redis alone. Every key has a prefix and an end. It is not asked who is logged in: a
- * mark that a session has ended may have been flushed, evicted or never written, so that none being
- * there proves nothing, and the database would be asked in any case.
+ * Nothing may lie in Redis alone, nor be believed because it lies there: whoever reaches Redis
+ * could have written it. Every key has a prefix and an end. Here are the counts of rate limits
+ * (fcgi/limit.c) and copies of sessions' rights (fcgi/copies.h).
  */
 
 #include "common/board.h"
@@ -38,19 +40,27 @@ void cache_close(Cache *cache);
 /* Does it answer? Needs ctx->cache, as all that follow. */
 bool cache_ping(Ctx *ctx) MUST_USE;
 
+/* A piece of an answer. */
+typedef struct CacheItem {
+	int64_t number; /* of an 'n' */
+	Str text;       /* of a 't', in the arena; STR_NONE: nil */
+} CacheItem;
+
 /*
  * Run a script on one key, which nothing interrupts.
  *
- * script   Lua; sees KEYS[1] and ARGV, must give every key it makes an end, returns n_out integers
+ * script   Lua; sees KEYS[1] and ARGV, must give every key it makes an end. Returns its last
+ *          argument, which is the question's number and ours, and then what form says
  * key      without the prefix; any bytes
- * args     n_args of them, CACHE_ARGS_MAX at most
- * out      n_out of them, as many at most; untouched on failure
+ * args     n_args of them, any bytes; CACHE_ARGS_MAX at most
+ * form     a letter an item, CACHE_ARGS_MAX at most: 'n' an integer, 't' a text or nil
+ * out      one a letter; untouched on failure
  */
-#define CACHE_ARGS_MAX 8
-bool cache_eval(Ctx *ctx, const char *script, Str key, const int64_t *args, size_t n_args,
-                int64_t *out, size_t n_out) MUST_USE;
+#define CACHE_ARGS_MAX 6
+bool cache_eval(Ctx *ctx, const char *script, Str key, const Str *args, size_t n_args,
+                const char *form, CacheItem *out) MUST_USE;
 
-/* For the log, after a request: has this worker seen it go, or come back, since it last asked? */
+/* For the log, after a request: has this worker seen it go, or come back, since last time? */
 typedef enum CacheNews { CACHE_NO_NEWS, CACHE_LOST, CACHE_BACK } CacheNews;
 
 /* words: why it was lost; "" otherwise */

@@ -76,7 +76,7 @@ on_lost(void *to, Str why)
 	Keeper *keeper = to;
 
 	if (!keeper->told)
-		log_say(LOG_WARNING, "listener_deaf", "%.*s; workers ask the database for every request",
+		log_say(LOG_WARNING, "listener_deaf", "%.*s; workers trust nothing that they keep",
 		        STR_ARG(why));
 	keeper->hears = false;
 	keeper->told = true;

@@ -2,7 +2,7 @@
 
 /*
  * The deployment's keys, as this worker knows them: those that sign access tokens, and secrets
- * of what is no JWT (cursors, refresh tokens).
+ * of what is no JWT (cursors, refresh tokens, and with that of cursors copies in Redis).
  *
  * They lie in the database, are read when they are first needed, and kept while the board does
  * not say that they have changed, and not for long: a worker that hears of nothing signs with

@@ -47,20 +47,19 @@ caller_id(const Req *rq, Policy policy, uint8_t *id)
 }
 
 /*
- * The same window in Redis. One without an end, or with an end too far away, is of a clock that was
- * turned back or of somebody else's command: it begins anew.
+ * The same window in Redis. One without an end, or with an end too far away, is of a clock that
+ * was turned back or of somebody else's command: it begins anew.
  */
-static const char window_script[] =
-    "local n = redis.call('INCR', KEYS[1])\n"
-    "local left = redis.call('PTTL', KEYS[1])\n"
-    "local window = tonumber(ARGV[1])\n"
-    "if n == 1 or left < 0 or left > window then\n"
-    "  redis.call('SET', KEYS[1], 1, 'PX', window)\n"
-    "  n, left = 1, window\n"
-    "end\n"
-    "return {n, left}\n";
+static const char window_script[] = "local n = redis.call('INCR', KEYS[1])\n"
+				    "local left = redis.call('PTTL', KEYS[1])\n"
+				    "local window = tonumber(ARGV[1])\n"
+				    "if n == 1 or left < 0 or left > window then\n"
+				    "  redis.call('SET', KEYS[1], 1, 'PX', window)\n"
+				    "  n, left = 1, window\n"
+				    "end\n"
+				    "return {ARGV[2], n, left}\n";
 
-/* Count the request where all hosts do; false when Redis does not say, or says what cannot be. */
+/* Count the request where all hosts do; false: Redis does not say, or says what cannot be. */
 static bool
 shared_take(Req *rq, Policy policy, const RateRule *rule, bool *passes, RateState *state)
 {
@@ -68,14 +67,15 @@ shared_take(Req *rq, Policy policy, const RateRule *rule, bool *passes, RateStat
 	Str who = policy == POLICY_USER ? uuid_str(arena, rq->caller.user_id)
 	                                : address_text(arena, address_network(rq->address));
 	Str key = str_print(arena, "rate:%s:%.*s", policy_names[policy], STR_ARG(who));
-	int64_t said[2]; /* requests in this window, milliseconds to its end */
+	Str window = str_print(arena, "%lld", (long long)rule->window_ms);
+	CacheItem said[2]; /* requests in this window, milliseconds to its end */
 
 	if (rq->ctx->cache == NULL ||
-	    !cache_eval(rq->ctx, window_script, key, &rule->window_ms, 1, said, COUNT(said)) ||
-	    said[0] < 1 || said[1] < 0 || said[1] > rule->window_ms)
+	    !cache_eval(rq->ctx, window_script, key, &window, 1, "nn", said) ||
+	    said[0].number < 1 || said[1].number < 0 || said[1].number > rule->window_ms)
 		return false;
-	*passes = said[0] <= rule->quota;
-	*state = (RateState){ MAX(rule->quota - said[0], 0), said[1] };
+	*passes = said[0].number <= rule->quota;
+	*state = (RateState){ MAX(rule->quota - said[0].number, 0), said[1].number };
 	return true;
 }
 

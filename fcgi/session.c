@@ -2,6 +2,7 @@
 
 #include "common/db.h"
 #include "fcgi/audit.h"
+#include "fcgi/copies.h"
 #include "fcgi/keys.h"
 #include "fcgi/refresh.h"
 #include "fcgi/revoke.h"
@@ -67,6 +68,19 @@ rights_of(StrList permissions)
 	return rights;
 }
 
+static void
+caller_set(Req *rq, Uuid session_id, StrList roles, const SessionRights *row)
+{
+	rq->caller = (Caller){
+		.known = true,
+		.user_id = row->user_id,
+		.session_id = session_id,
+		.roles = roles,
+		.permissions = row->permissions,
+		.rights = rights_of(row->permissions),
+	};
+}
+
 /* What the database gives to a session whose token names these roles. */
 static const Problem *
 rights_ask(Req *rq, Uuid session_id, StrList roles, SessionRights *row)
@@ -76,14 +90,7 @@ rights_ask(Req *rq, Uuid session_id, StrList roles, SessionRights *row)
 	TRY(q_session_rights(rq->ctx, session_id, roles, row, &found));
 	if (!found || row->ended || row->status == USER_DISABLED)
 		return problem(P_session_revoked);
-	rq->caller = (Caller){
-		.known = true,
-		.user_id = row->user_id,
-		.session_id = session_id,
-		.roles = roles,
-		.permissions = row->permissions,
-		.rights = rights_of(row->permissions),
-	};
+	caller_set(rq, session_id, roles, row);
 	return NULL;
 }
 
@@ -99,7 +106,7 @@ session_confirm(Req *rq)
 	return who == bearer || caller_may(rq, who) ? NULL : problem(P_forbidden);
 }
 
-/* ------------------------------------------------------------------ tokens that were seen before */
+/* ------------------------------------------------------------- tokens that were seen before */
 
 /* The keys are read anew when they have changed. returns  the sum of their epoch */
 static uint64_t
@@ -135,11 +142,36 @@ epochs_note(const Board *board, const Claims *claims, uint64_t keys_sum, Token *
 	return board_epochs_sum(board, &keys, 1) == keys_sum;
 }
 
-/* Verify the token and ask the database; keep what it says. */
+static bool
+is_of(const Claims *claims, const SessionRights *row)
+{
+	return uuid_eq(row->user_id, claims->sub) && claims->gen <= row->gen;
+}
+
+/*
+ * A host that hears nothing does with a copy of the rights. One that does not know of the
+ * token's generation is too old for it, young as it may be.
+ */
+static bool
+copy_take(Req *rq, const Claims *claims, const Token *token, CopyAsked *asked)
+{
+	const CopyOf of = { claims->sid, claims->roles, token->epochs, token->n_epochs };
+	SessionRights row;
+
+	if (rq->route->fresh || revoke_hears(rq->board) || !copies_find(rq, &of, asked, &row) ||
+	    !is_of(claims, &row))
+		return false;
+	board_count_add(rq->board, COUNT_CACHE_COPIES, 1);
+	caller_set(rq, claims->sid, claims->roles, &row);
+	return true;
+}
+
+/* Verify the token and ask the database, unless a copy does; keep what it says. */
 static const Problem *
 session_ask(Req *rq, Str bytes, const uint8_t digest[SHA256_BYTES])
 {
 	uint64_t keys_sum = keys_follow(rq->board);
+	CopyAsked asked = { 0 };
 	SessionRights row;
 	Token token = { 0 };
 	Claims claims;
@@ -147,11 +179,15 @@ session_ask(Req *rq, Str bytes, const uint8_t digest[SHA256_BYTES])
 
 	TRY(claims_read(rq, bytes, false, &claims));
 	keep = epochs_note(rq->board, &claims, keys_sum, &token);
+	if (keep && copy_take(rq, &claims, &token, &asked))
+		return NULL;
 	TRY(rights_ask(rq, claims.sid, claims.roles, &row));
-	if (!uuid_eq(row.user_id, claims.sub) || claims.gen > row.gen) {
+	if (!is_of(&claims, &row)) {
 		rq->caller = (Caller){ 0 };
-		return problem_inside(rq->ctx, P_token_invalid, "the token is not of its session");
+		return problem_inside(rq->ctx, P_token_invalid,
+		                      "the token is not of its session");
 	}
+	copies_put(rq, &asked, &row);
 	token.nbf_s = claims.nbf - JWT_LEEWAY_S;
 	token.exp_s = claims.exp + JWT_LEEWAY_S;
 	token.until_us = clock_mono_us() + MIN(row.left_ms, claims_ms_most) * 1000;

@@ -5,8 +5,9 @@
  * sessions that tokens belong to.
  *
  * The rights of a request are those that both the token's roles and the database give. They are
- * asked in one round trip, and kept with the token while fcgi/revoke.h says that nothing has changed;
- * so a logout, a disabled account or a role taken away holds for the next request.
+ * asked in one round trip, and kept with the token while fcgi/revoke.h says that nothing has
+ * changed; so a logout, a disabled account or a role taken away holds for the next request. A
+ * host that does not hear what others change asks again, or has a copy (fcgi/copies.h).
  */
 
 #include "common/jwt.h"
@@ -27,8 +28,8 @@ const Problem *session_admit(Req *rq) MUST_USE;
 const Problem *session_confirm(Req *rq) MUST_USE;
 
 /*
- * What the request's access token claims; *found is false without the header Authorization. Says
- * nothing of the session. ended_too: one that has expired is good.
+ * What the request's access token claims; *found is false without the header Authorization.
+ * Says nothing of the session. ended_too: one that has expired is good.
  * Problems: token_invalid, token_expired
  */
 const Problem *session_claims(Req *rq, bool ended_too, Claims *claims, bool *found) MUST_USE;

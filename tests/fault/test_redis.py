@@ -11,7 +11,7 @@ import time
 import fcgi
 import pytest
 from bench import Postern, until
-from redisd import FakeRedis, Redis, link
+from redisd import FakeRedis, Redis, answer, bulk, link
 
 TIMEOUT_MS = 50
 LIMIT = 100
@@ -263,19 +263,22 @@ def test_full_it_is_done_without(host):
         assert "OOM" in server.log_until("redis_lost")["detail"]
 
 
+# '#' is the question's number.
 GARBAGE = {
     "another protocol": b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n",
     "nothing but zeros": b"\0" * 4096,
     "an error": b"-ERR no\r\n",
     "a moved script": b"-NOSCRIPT No matching script\r\n",
     "nil": b"*-1\r\n",
-    "too few": b"*1\r\n:1\r\n",
-    "too many": b"*3\r\n:1\r\n:2\r\n:3\r\n",
-    "texts": b"*2\r\n$1\r\n1\r\n$1\r\n2\r\n",
-    "numbers that cannot be": b"*2\r\n:-5\r\n:99999999999\r\n",
-    "no number": b"*2\r\n:x\r\n:1\r\n",
-    "two answers": b"*2\r\n:1\r\n:60000\r\n*2\r\n:1\r\n:60000\r\n",
-    "half an answer": b"*2\r\n:1\r\n",
+    "no number of a question": b"*2\r\n:1\r\n:60000\r\n",
+    "another question's": b"*3\r\n$16\r\n0123456789abcdef\r\n:1\r\n:60000\r\n",
+    "too few": b"*2\r\n#:1\r\n",
+    "too many": b"*4\r\n#:1\r\n:2\r\n:3\r\n",
+    "texts": b"*3\r\n#$1\r\n1\r\n$1\r\n2\r\n",
+    "numbers that cannot be": b"*3\r\n#:-5\r\n:99999999999\r\n",
+    "no number": b"*3\r\n#:x\r\n:1\r\n",
+    "two answers": b"*3\r\n#:1\r\n:60000\r\n*3\r\n#:1\r\n:60000\r\n",
+    "half an answer": b"*3\r\n#:1\r\n",
     "an array of 2^31": b"*2147483648\r\n",
     "an array of 10^9": b"*1000000000\r\n",
     "an array of 2^62": b"*4611686018427387904\r\n",
@@ -287,7 +290,10 @@ GARBAGE = {
 
 @pytest.mark.parametrize("words", GARBAGE.values(), ids=GARBAGE.keys())
 def test_garbage_is_as_good_as_none(host, words):
-    with FakeRedis(lambda _, sock: sock.sendall(words)) as fake:
+    def act(command, sock):
+        sock.sendall(words.replace(b"#", bulk(command[-1])))
+
+    with FakeRedis(act) as fake:
         server, address = host(fake.url), next(addresses)
         assert passed(server, address, LIMIT + 20) == LIMIT, "the host counts by itself"
         assert fake.commands >= 1
@@ -302,8 +308,8 @@ def pour(_, sock):
         sock.sendall(b"x" * 65536)
 
 
-def drip(_, sock):
-    for byte in b"*2\r\n:1\r\n:60000\r\n" * 100:
+def drip(words, sock):
+    for byte in answer(words, 1, 60000) * 100:
         sock.sendall(bytes([byte]))
         time.sleep(TIMEOUT_MS / 1000 / 5)
 
@@ -343,7 +349,7 @@ def test_a_late_answer_is_nobody_elses(host):
         count = counts[words[3].decode().rsplit(":", 1)[1]] + random.randrange(90000)
         if next(late) % 400 == 399:
             time.sleep(TIMEOUT_MS / 1000 + 0.05)
-        sock.sendall(b"*2\r\n:%d\r\n:60000\r\n" % count)
+        sock.sendall(answer(words, count, 60000))
 
     with FakeRedis(act) as fake:
         server = host(fake.url, limits_anonymous_per_minute=quota)

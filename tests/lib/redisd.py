@@ -3,7 +3,7 @@
     with Redis() as redis, Server({"redis.url": redis.url}) as server:
         redis.pause()
 
-    with FakeRedis(lambda words, sock: sock.sendall(b":1\\r\\n")) as fake:
+    with FakeRedis(lambda words, sock: sock.sendall(answer(words, 1, b"text"))) as fake:
         ...
 """
 
@@ -19,7 +19,7 @@ import threading
 from bench import until
 from upstream import free_port
 
-__all__ = ["Redis", "FakeRedis", "read_command", "link"]
+__all__ = ["Redis", "FakeRedis", "answer", "bulk", "read_command", "link"]
 
 
 def link(path):
@@ -40,6 +40,32 @@ def read_command(file):
         words.append(file.read(int(file.readline()[1:])))
         file.read(2)
     return words
+
+
+def read_reply(file):
+    """An answer: bytes, a number, a list or None; an error is raised."""
+    kind, rest = (line := file.readline())[:1], line[1:].rstrip(b"\r\n")
+    if kind == b"$":
+        return None if int(rest) < 0 else file.read(int(rest) + 2)[:-2]
+    if kind == b"*":
+        return [read_reply(file) for _ in range(int(rest))]
+    if kind == b"-":
+        raise RuntimeError(rest.decode())
+    return int(rest) if kind == b":" else rest
+
+
+def as_bytes(word):
+    return word if isinstance(word, bytes) else str(word).encode()
+
+
+def bulk(text):
+    return b"$%d\r\n%s\r\n" % (len(text), text)
+
+
+def answer(words, *items):
+    """What a script answers to a command: the question's number, which is its last word, and the items."""
+    said = [b"$-1\r\n" if item is None else b":%d\r\n" % item if isinstance(item, int) else bulk(item) for item in items]
+    return b"*%d\r\n" % (1 + len(items)) + bulk(words[-1]) + b"".join(said)
 
 
 class Redis:
@@ -76,12 +102,16 @@ class Redis:
     def ask(self, *words):
         """The first line of the answer to a command."""
         with link(self.path) as file:
-            file.write(b"*%d\r\n" % len(words))
-            for word in words:
-                word = word if isinstance(word, bytes) else str(word).encode()
-                file.write(b"$%d\r\n%s\r\n" % (len(word), word))
+            file.write(b"*%d\r\n" % len(words) + b"".join(bulk(as_bytes(word)) for word in words))
             file.flush()
             return file.readline().rstrip(b"\r\n")
+
+    def call(self, *words):
+        """The whole answer to a command: bytes, a number, a list or None."""
+        with link(self.path) as file:
+            file.write(b"*%d\r\n" % len(words) + b"".join(bulk(as_bytes(word)) for word in words))
+            file.flush()
+            return read_reply(file)
 
     def stop(self):
         if self.process.poll() is None:
