@@ -7,8 +7,7 @@
 enum {
 	SUBJECT_POINTS = 200,
 	TEXT_POINTS = 100000,
-	LINE_BYTES =
-	    76, /* of a header or of base64, without CRLF. Source: RFC 2047, RFC 2045 */
+	LINE_BYTES = 76, /* of a header or base64, without CRLF. Source: RFC 2047, RFC 2045 */
 	WORD_BYTES = 39, /* of text in an encoded word: 52 digits, and 12 around them */
 };
 

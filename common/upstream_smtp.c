@@ -17,7 +17,9 @@ typedef struct Talk {
 	Str left; /* of the message */
 	char words[WORDS_BYTES];
 	size_t n;
-	bool over; /* the last line of an answer has come: the next one begins anew */
+	bool over;  /* the last line of an answer has come: the next one begins anew */
+	bool begun; /* MAIL was sent: what is refused from here on is the mail */
+	int fd;     /* of the connection that was made last; -1: none */
 } Talk;
 
 #define OPTION(easy, option, value)                                                            \
@@ -74,6 +76,36 @@ answer_gather(char *bytes, size_t size, size_t n, void *to)
 	return size * n;
 }
 
+/* libcurl: a connection is about to be made. */
+static int
+socket_note(void *to, curl_socket_t fd, curlsocktype purpose)
+{
+	Talk *talk = to;
+
+	(void)purpose;
+	talk->fd = fd;
+	return CURL_SOCKOPT_OK;
+}
+
+/*
+ * libcurl: what is said. Behind QUIT it would wait for the answer, which nobody needs, as long
+ * as for any other: it hears nothing more.
+ */
+static int
+command_note(CURL *easy, curl_infotype what, char *bytes, size_t n, void *to)
+{
+	Talk *talk = to;
+	Str line = { bytes, n };
+
+	(void)easy;
+	if (what != CURLINFO_HEADER_OUT)
+		return 0;
+	talk->begun = talk->begun || str_starts(line, S("MAIL "));
+	if (str_starts(line, S("QUIT")))
+		shutdown(talk->fd, SHUT_RD);
+	return 0;
+}
+
 static void
 options_set(CURL *easy, const SmtpCall *call, Talk *talk, int left_ms)
 {
@@ -100,23 +132,23 @@ options_set(CURL *easy, const SmtpCall *call, Talk *talk, int left_ms)
 	OPTION(easy, CURLOPT_READDATA, talk);
 	OPTION(easy, CURLOPT_HEADERFUNCTION, answer_gather);
 	OPTION(easy, CURLOPT_HEADERDATA, talk);
+	OPTION(easy, CURLOPT_SOCKOPTFUNCTION, socket_note);
+	OPTION(easy, CURLOPT_SOCKOPTDATA, talk);
+	OPTION(easy, CURLOPT_DEBUGFUNCTION, command_note);
+	OPTION(easy, CURLOPT_DEBUGDATA, talk);
+	OPTION(easy, CURLOPT_VERBOSE, 1L);
 }
 
-/*
- * Is it this mail that the server does not want? libcurl's code tells which command was
- * refused: before MAIL it is us, or anybody, who is not wanted, and a mail must not be lost for
- * that.
- */
+/* Is it this mail that the server does not want? Before MAIL it is us, or anybody, who is not
+ * wanted, and a mail must not be lost for that. */
 static bool
-is_refusal(CURLcode code, long status, const Talk *talk)
+is_refusal(long status, const Talk *talk)
 {
-	bool of_mail = code == CURLE_SEND_ERROR || talk->left.n == 0;
-
-	return of_mail && status >= 500 && status < 600 && status != AUTH_NEEDED &&
+	return talk->begun && status >= 500 && status < 600 && status != AUTH_NEEDED &&
 	       status != AUTH_WEAK && status != AUTH_WRONG && status != AUTH_PLAIN;
 }
 
-/* So that libcurl, which says QUIT before it closes, does not wait for the answer. */
+/* A connection that is good is kept to the end, where QUIT is said and nothing is noted. */
 static void
 hear_no_more(CURL *easy)
 {
@@ -130,7 +162,7 @@ hear_no_more(CURL *easy)
 SmtpVerdict
 smtp_send(Ctx *ctx, const SmtpCall *call, Str *words)
 {
-	Talk talk = { .left = call->message, .over = true };
+	Talk talk = { .left = call->message, .over = true, .fd = -1 };
 	int left_ms = MAX(deadline_left_ms(ctx->deadline), 1);
 	char *faults = arena_new(ctx->arena, char, CURL_ERROR_SIZE);
 	struct curl_slist *to =
@@ -159,5 +191,5 @@ smtp_send(Ctx *ctx, const SmtpCall *call, Str *words)
 		words_add(&talk, str_of(*faults != '\0' ? faults : curl_easy_strerror(code)));
 	}
 	*words = str_keep(ctx->arena, (Str){ talk.words, talk.n });
-	return is_refusal(code, status, &talk) ? SMTP_REFUSED : SMTP_LATER;
+	return is_refusal(status, &talk) ? SMTP_REFUSED : SMTP_LATER;
 }

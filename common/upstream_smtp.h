@@ -25,8 +25,7 @@ typedef enum SmtpVerdict {
 } SmtpVerdict;
 
 /*
- * Until ctx->deadline; to part from a server that refused it may take as long again, so whoever
- * must not wait has to be able to end this from outside.
+ * Until ctx->deadline, and no longer for a server that does not part.
  *
  * words    unless it was taken: the server's, or libcurl's; without control characters, the
  * arena's

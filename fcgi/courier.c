@@ -92,14 +92,13 @@ static void
 take(Courier *courier, bool late, Delivery *out)
 {
 	Delivery said;
-	ssize_t n;
+	ssize_t n = late ? 0 : read(courier->fd, &said, sizeof said);
 	int status = 0;
 
-	if (late)
+	if (late || n > 0) /* what it had to say is said; it may be stopped */
 		kill(courier->pid, SIGKILL);
 	while (waitpid(courier->pid, &status, 0) < 0)
 		CHECK(errno == EINTR);
-	n = read(courier->fd, &said, sizeof said);
 	if (n == sizeof said)
 		*out = said;
 	else if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM))

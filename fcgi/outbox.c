@@ -15,9 +15,11 @@
 
 enum {
 	ATTEMPTS_MOST = 24,
-	WAIT_LEAST_MS = 1000,
+	WAIT_LEAST_MS = 1000, /* of a row that failed */
 	WAIT_BASE_MS = 15000,
 	WAIT_CAP_MS = 3600000,
+	CALM_BASE_MS = 50, /* of all: one that is away is not asked for each of thousands */
+	CALM_CAP_MS = 10000,
 	LEASE_MS = 5000, /* past the end of an attempt: to write down how it went */
 	LOOK_MS = 30000, /* between two looks, when nothing is heard */
 	PAUSE_MS = 50,   /* before another look at a row that somebody has in hand */
@@ -52,7 +54,9 @@ struct Outbox {
 	Uuid id;
 	int64_t attempts, began_us;
 	Delivery made;
-	bool told; /* that rows wait: once */
+	uint32_t failures; /* one after the other */
+	Deadline calm;     /* nothing is taken up before */
+	bool told;         /* that rows wait: once */
 };
 
 const Problem *
@@ -90,7 +94,7 @@ void
 outbox_look(Outbox *outbox)
 {
 	if (outbox->phase == PHASE_RESTS)
-		outbox->due = deadline_in_ms(0);
+		outbox->due = outbox->calm;
 }
 
 int
@@ -153,6 +157,7 @@ waiting_tell(Outbox *outbox, int64_t rows)
 	if (rows > 0 && !outbox->told) {
 		log_start(&line, LOG_WARNING, "outbox_waits");
 		log_num(&line, "rows", rows);
+		log_str(&line, "detail", S("this host delivers none of their kinds"));
 		for (size_t i = 0; i < COUNT(kinds); i++)
 			if (kinds[i].lacks() != NULL)
 				log_str(&line, kinds[i].name, str_of(kinds[i].lacks()));
@@ -161,13 +166,20 @@ waiting_tell(Outbox *outbox, int64_t rows)
 	outbox->told = rows > 0;
 }
 
+/* That one attempt may take, of whatever kind: a row's is known only when it has been taken. */
+static int64_t
+attempt_ms(void)
+{
+	return conf->mail_deadline_ms;
+}
+
 /* In a transaction of its own, so that nothing is held while it is delivered. */
 static const Problem *
 row_take(Ctx *ctx, StrList ready, OutboxItem *item, bool *found)
 {
 	TRY(db_begin(ctx));
 	db_last(ctx);
-	TRY(q_outbox_take(ctx, ready, conf->mail_deadline_ms + LEASE_MS, item, found));
+	TRY(q_outbox_take(ctx, ready, attempt_ms() + LEASE_MS, item, found));
 	return db_commit(ctx);
 }
 
@@ -207,7 +219,7 @@ take(Outbox *outbox, Ctx *ctx)
 {
 	StrList ready = kinds_ready(ctx);
 	/* From before it is taken: the attempt is over before the lease. */
-	Deadline by = deadline_in_ms(conf->mail_deadline_ms);
+	Deadline by = deadline_in_ms(attempt_ms());
 	OutboxItem item;
 	bool found = false;
 	const Problem *p = row_take(ctx, ready, &item, &found);
@@ -216,11 +228,10 @@ take(Outbox *outbox, Ctx *ctx)
 		begin(outbox, ctx, &item, by);
 		return;
 	}
-	if (p == NULL) {
+	if (p == NULL)
 		p = rest(outbox, ctx, ready);
-	} else {
+	else
 		db_rollback(ctx);
-	}
 	if (p != NULL) {
 		fault_log("the database was asked for what is due", p);
 		outbox->due = deadline_in_ms(AGAIN_MS);
@@ -260,7 +271,24 @@ row_settle(Ctx *ctx, const Outbox *outbox, int64_t wait, int64_t *rows)
 	return db_commit(ctx);
 }
 
-/* rows: 0 when somebody else has taken it up since, and writes down how that went. */
+/* How long to leave everybody alone after this one. */
+static void
+calm_down(Outbox *outbox)
+{
+	uint32_t random;
+
+	outbox->calm = deadline_in_ms(0);
+	if (outbox->made.outcome != OUTCOME_LATER) {
+		outbox->failures = 0;
+		return;
+	}
+	random_bytes(&random, sizeof random);
+	outbox->failures++;
+	outbox->calm =
+	    deadline_in_ms(backoff_ms(outbox->failures, CALM_BASE_MS, CALM_CAP_MS, random));
+}
+
+/* rows: 0 when it is written down already, or somebody else has taken it up since and will. */
 static void
 settled(const Outbox *outbox, Ctx *ctx, int64_t wait, int64_t rows)
 {
@@ -287,7 +315,7 @@ settled(const Outbox *outbox, Ctx *ctx, int64_t wait, int64_t rows)
 	if (outcome != OUTCOME_DONE)
 		log_str(&line, "detail", str_of(outbox->made.words));
 	if (rows == 0)
-		log_str(&line, "late", S("taken up anew"));
+		log_str(&line, "row", S("settled by another, or before"));
 	log_end(&line);
 }
 
@@ -308,8 +336,9 @@ settle(Outbox *outbox, Ctx *ctx)
 		return;
 	}
 	settled(outbox, ctx, wait, rows);
+	calm_down(outbox);
 	outbox->phase = PHASE_RESTS;
-	outbox->due = deadline_in_ms(0);
+	outbox->due = outbox->calm;
 }
 
 void

@@ -135,7 +135,8 @@ class Server:
 
     def log(self, event=None):
         """Lines of the log as dicts, or those of one event."""
-        lines = [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
+        whole, _, _ = self.log_text().rpartition("\n")  # the last line may be under way
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
         return [line for line in lines if event in (None, line["event"])]
 
     def log_until(self, event, seconds=10):

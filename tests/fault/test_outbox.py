@@ -5,6 +5,7 @@ The hosts are posternd of their own on one database, whose own posternd has no m
 """
 
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -15,26 +16,24 @@ import time
 import uuid
 
 import fcgi
+import host as hosts
 import psycopg
 import pytest
 from bench import Postern, children, command_line, process_alive, until
-from server import POSTERNCTL, Server
+from server import POSTERNCTL
 from smtp import DRIP, SILENT, Smtp, certificate
-from test_revocation import worker_dsn
 from upstream import free_port
 
 FROM = "Postern Test <no-reply@example.com>"
 SAFE_MS = 1000  # between two proofs that the keeper hears, 500 of which are planned
 
 
-class Host(Server):
+class Host(hosts.Host):
     """A posternd that delivers mails to a server."""
 
     def __init__(self, postern, smtp, **sets):
-        super().__init__({
-            "database.dsn": worker_dsn(postern), "pool.workers": 1, "log.level": "debug",
-            "mail.smtp_url": smtp.url if smtp else "", "mail.from": FROM, "mail.deadline_ms": 10000,
-            **{name.replace("_", ".", 1): value for name, value in sets.items()}})
+        super().__init__(postern, **{
+            "mail_smtp_url": smtp.url if smtp else "", "mail_from": FROM, "mail_deadline_ms": 10000, **sets})
         self.log_until("listener_hears")
 
     def mail(self, *args, to="malee@example.org"):
@@ -304,6 +303,24 @@ def test_a_slow_server_holds_nobody_up(postern, smtp, step, how):
         assert len(smtp.mails) == 1
 
 
+@pytest.mark.parametrize("how", [SILENT, DRIP])
+@pytest.mark.parametrize("said", [None, "550 5.1.1 no such user"])
+def test_a_server_that_does_not_part_is_left_alone(postern, smtp, host, said, how):
+    smtp.say.update(RCPT=said, QUIT=how)
+    start = time.monotonic()
+    assert host.mail().returncode == (69 if said else 0)
+    assert time.monotonic() - start < 2
+    assert "QUIT" in smtp.lines
+
+
+def test_a_server_that_is_away_is_not_asked_for_each_of_many(postern):
+    with Host(postern, None, mail_smtp_url=f"smtp://127.0.0.1:{free_port()}") as host:
+        put_now(postern, n=100)
+        failures = until(lambda: (f := host.log("outbox_later"))[7:] and f, 20, "some failures")
+        first, last = (datetime.datetime.fromisoformat(failures[i]["time"]) for i in (0, 7))
+        assert (last - first).total_seconds() > 0.25  # 7 of them take 0.07 s
+
+
 def test_a_courier_that_is_stopped_is_killed(postern, smtp, host):
     smtp.say["GREETING"] = [SILENT, None]
     host.write(mail_deadline_ms=1500)
@@ -327,7 +344,7 @@ def test_a_killed_keeper_loses_nothing(postern, smtp, step):
         keeper, courier = host.keeper(), host.courier()
         start = time.monotonic()
         os.kill(keeper, signal.SIGKILL)
-        until(lambda: not process_alive(courier), 2, "the end of its courier")
+        until(lambda: not process_alive(courier), 0.5, "the end of its courier")
         until(lambda: row(postern)["done"], 15, "the delivery by another")
         assert time.monotonic() - start > 4  # not before the lease was over
         assert row(postern)["attempts"] == 2
@@ -356,6 +373,19 @@ def test_what_was_delivered_while_the_database_was_away_is_not_delivered_again(p
     finally:
         postern.postgres.start()
     until(lambda: row(postern)["done"], 15, "writing that down")
+    assert row(postern)["attempts"] == 1 and len(smtp.mails) == 1
+
+
+def test_how_it_went_is_written_down_when_the_database_lets_us(postern, smtp, host):
+    hold = smtp.hold("END")
+    put_now(postern)
+    assert smtp.at["END"].wait(5)
+    with psycopg.connect(postern.postgres.admin) as connection:
+        connection.execute("SELECT FROM outbox FOR UPDATE")
+        hold.set()
+        until(lambda: len(host.log("outbox")) == 2, 10, "two attempts to write it down")
+        connection.rollback()
+    until(lambda: row(postern)["done"], 5, "writing it down")
     assert row(postern)["attempts"] == 1 and len(smtp.mails) == 1
 
 

@@ -124,6 +124,9 @@ subjects_are_plain_or_encoded(void **state)
 		{ "ยืนยันอีเมลของคุณ",
 		  "=?UTF-8?B?4Lii4Li34LiZ4Lii4Lix4LiZ4Lit4Li14LmA4Lih4Lil4LiC4Lit?=\r\n"
 		  " =?UTF-8?B?4LiH4LiE4Li44LiT?=" },
+		{ "1 ยืนยันอีเมลของคุณ",
+		  "=?UTF-8?B?MSDguKLguLfguJnguKLguLHguJnguK3guLXguYDguKHguKXguII=?=\r\n"
+		  " =?UTF-8?B?4Lit4LiH4LiE4Li44LiT?=" },
 		{ "A subject of eighty ASCII characters is folded too, since a line has only "
 		  "so few.",
 		  "=?UTF-8?B?QSBzdWJqZWN0IG9mIGVpZ2h0eSBBU0NJSSBjaGFyYWN0ZXJzIGlz?=\r\n"

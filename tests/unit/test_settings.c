@@ -173,6 +173,17 @@ values_must_be_what_they_are_for(void **state)
 		bool good;
 	} rows[] = {
 		{ "http.base_path=", true },
+		{ "mail.smtp_url=", true },
+		{ "mail.smtp_url=smtp://localhost", true },
+		{ "mail.smtp_url=localhost", false },
+		{ "mail.from=", true },
+		{ "mail.from=Shop <no-reply@example.org>", true },
+		{ "mail.from=Shop", false },
+		{ "mail.starttls=demanded", true },
+		{ "mail.starttls=on", false },
+		{ "mail.ca_file=", true },
+		{ "mail.ca_file=/etc/ssl/mail.pem", true },
+		{ "mail.ca_file=mail.pem", false },
 		{ "http.base_path=/api/v2.0", true },
 		{ "http.base_path=api", false },
 		{ "http.base_path=/api/", false },
