@@ -4,8 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { INSTANT_TEXT_BYTES = 27 };
-
 static const int64_t DAY_S = 86400, SECOND_US = 1000000;
 
 static int64_t

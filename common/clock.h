@@ -32,7 +32,9 @@ Deadline deadline_min(Deadline a, Deadline b);
 int deadline_left_ms(Deadline deadline);
 bool deadline_passed(Deadline deadline);
 
-/* RFC 3339 in UTC with microseconds: 2026-11-21T09:00:00.123456Z, 27 characters. */
+#define INSTANT_TEXT_BYTES 27
+
+/* RFC 3339 in UTC with microseconds: 2026-11-21T09:00:00.123456Z. */
 Str instant_text(Arena *arena, Instant instant);
 void instant_put(Buf *buf, Instant instant);
 

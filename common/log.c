@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -101,6 +100,13 @@ put(LogLine *line, const char *bytes, size_t n)
 	return true;
 }
 
+/* ASCII that needs no escape. */
+static bool
+is_plain(char c)
+{
+	return c >= ' ' && c < 0x7F && c != '"' && c != '\\';
+}
+
 /* Bytes of the printable UTF-8 character at the front of s; 0 when it has to be escaped. */
 static size_t
 printable(Str s)
@@ -109,7 +115,7 @@ printable(Str s)
 	size_t n;
 
 	if (c < 0x80)
-		return c >= ' ' && c != 0x7F && c != '"' && c != '\\' ? 1 : 0;
+		return is_plain(s.p[0]);
 	n = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
 	if (n > s.n || !str_is_utf8(str_sub(s, 0, n)))
 		return 0;
@@ -139,28 +145,56 @@ put_escape(LogLine *line, unsigned char c)
 	return put(line, text, (size_t)n);
 }
 
+static size_t
+plain_run(Str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && is_plain(s.p[n]))
+		n++;
+	return n;
+}
+
 /* Cut where the line is full. */
 static void
 put_escaped(LogLine *line, Str s)
 {
 	while (s.n > 0) {
-		size_t n = printable(s);
+		size_t n = MIN(plain_run(s), room(line));
 
+		if (n == 0)
+			n = printable(s);
 		if (n > 0 ? !put(line, s.p, n) : !put_escape(line, (unsigned char)s.p[0]))
 			return;
 		s = str_sub(s, MAX(n, (size_t)1), s.n);
 	}
 }
 
+static bool
+put_text(LogLine *line, const char *text)
+{
+	return put(line, text, strlen(text));
+}
+
+static bool
+put_number(LogLine *line, int64_t number)
+{
+	char digits[24];
+	Buf buf = { .p = digits, .room = sizeof digits };
+
+	buf_i64(&buf, number);
+	return put(line, digits, buf.n);
+}
+
 /* `,"name":` or ` name=`, if room for a short value is left behind it. */
 static bool
 put_name(LogLine *line, const char *name)
 {
-	char text[NAME_MOST + 8];
-	int n = snprintf(text, sizeof text,
-	                 log_state.form == LOG_JSON ? ",\"%.*s\":" : " %.*s=", NAME_MOST, name);
+	bool json = log_state.form == LOG_JSON;
+	size_t n = strnlen(name, NAME_MOST);
 
-	return (size_t)n + 24 <= room(line) && put(line, text, (size_t)n);
+	return n + 4 + 24 <= room(line) && put_text(line, json ? ",\"" : " ") &&
+	       put(line, name, n) && put_text(line, json ? "\":" : "=");
 }
 
 /* Does a value need no quotes: printable ASCII without blanks, and no part of a pair? */
@@ -176,43 +210,58 @@ is_word(Str s)
 	return s.n > 0;
 }
 
-/* "2026-11-21T09:00:00.123456Z", without an arena. */
-static size_t
-put_now(char *text, size_t n)
+/* "2026-11-21T09:00:00.123456Z" */
+static void
+put_now(LogLine *line)
 {
-	struct timespec now;
-	struct tm utc;
-	int made;
+	char text[INSTANT_TEXT_BYTES];
+	Buf buf = { .p = text, .room = sizeof text };
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	made = snprintf(text, n, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", utc.tm_year + 1900,
-	                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-	                now.tv_nsec / 1000);
-	return made < 0 ? 0 : MIN((size_t)made, n - 1);
+	instant_put(&buf, clock_now());
+	put(line, text, buf.n);
+}
+
+static void
+start_json(LogLine *line, LogLevel level, Str event)
+{
+	put_text(line, "{\"time\":\"");
+	put_now(line);
+	put_text(line, "\",\"level\":\"");
+	put_text(line, level_name(level));
+	put_text(line, "\",\"pid\":");
+	put_number(line, getpid());
+	put_text(line, ",\"event\":\"");
+	put(line, event.p, event.n);
+	put(line, "\"", 1);
+}
+
+static void
+start_text(LogLine *line, LogLevel level, Str event)
+{
+	if (log_state.journal)
+		put(line, (const char[]){ '<', (char)('0' + level), '>' }, 3);
+	put_now(line);
+	put(line, " ", 1);
+	put_text(line, level_name(level));
+	put_text(line, " [");
+	put_number(line, getpid());
+	put_text(line, "] ");
+	put(line, event.p, event.n);
 }
 
 void
 log_start(LogLine *line, LogLevel level, const char *event)
 {
-	char now[64], head[256];
-	int n;
+	Str name = { event, strnlen(event, NAME_MOST) };
 
 	line->n = 0;
 	line->wanted = log_wants(level);
 	if (!line->wanted)
 		return;
-	put_now(now, sizeof now);
 	if (log_state.form == LOG_JSON)
-		n = snprintf(head, sizeof head,
-		             "{\"time\":\"%s\",\"level\":\"%s\",\"pid\":%d,\"event\":\"%.*s\"",
-		             now, level_name(level), (int)getpid(), NAME_MOST, event);
+		start_json(line, level, name);
 	else
-		n = snprintf(head, sizeof head, "%.*s%s %s [%d] %.*s",
-		             log_state.journal ? 3 : 0,
-		             (const char[]){ '<', (char)('0' + level), '>', '\0' }, now,
-		             level_name(level), (int)getpid(), NAME_MOST, event);
-	put(line, head, (size_t)n);
+		start_text(line, level, name);
 }
 
 void
@@ -236,11 +285,8 @@ log_str(LogLine *line, const char *name, Str value)
 void
 log_num(LogLine *line, const char *name, int64_t value)
 {
-	char text[24];
-
-	if (!line->wanted || !put_name(line, name))
-		return;
-	put(line, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)value));
+	if (line->wanted && put_name(line, name))
+		put_number(line, value);
 }
 
 /* Would a write wait for a reader? A pipe takes a line of PIPE_BUF bytes whole, or not yet. */

@@ -1,6 +1,5 @@
 #include "common/str.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -109,15 +108,18 @@ str_text(Arena *arena, Str s)
 	return text;
 }
 
-static void PRINTF(2, 0) buf_vprint(Buf *buf, const char *format, va_list args)
+void
+buf_vprint(Buf *buf, const char *format, va_list args)
 {
+	enum { USUAL_BYTES = 128 };
 	va_list again;
 	int n;
 
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(buf_room(buf, USUAL_BYTES), USUAL_BYTES, format, args);
 	CHECK(n >= 0);
-	vsnprintf(buf_room(buf, (size_t)n + 1), (size_t)n + 1, format, again);
+	if (n >= USUAL_BYTES)
+		vsnprintf(buf_room(buf, (size_t)n + 1), (size_t)n + 1, format, again);
 	va_end(again);
 	buf->n += (size_t)n;
 }

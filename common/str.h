@@ -7,6 +7,7 @@
  * looks at the locale.
  */
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -78,6 +79,7 @@ typedef struct Buf {
 
 void buf_puts(Buf *buf, const char *text);
 void buf_print(Buf *buf, const char *format, ...) PRINTF(2, 3);
+void buf_vprint(Buf *buf, const char *format, va_list args) PRINTF(2, 0);
 void buf_i64(Buf *buf, int64_t number);
 
 /* For buf_room: move to a larger place. */

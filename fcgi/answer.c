@@ -1,8 +1,6 @@
 #include "fcgi/rooms.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "common/db.h"
 #include "common/log.h"
@@ -22,17 +20,14 @@ answer_header(Req *rq, const char *name, Str value)
 void
 answer_location(Req *rq, const char *format, ...)
 {
+	Buf path = { .arena = rq->ctx->arena };
 	va_list args;
-	char *path;
-	int n;
 
+	buf_puts(&path, conf->http_base_path);
 	va_start(args, format);
-	n = vasprintf(&path, format, args);
+	buf_vprint(&path, format, args);
 	va_end(args);
-	CHECK(n >= 0);
-	arena_own(rq->ctx->arena, path, free);
-	answer_header(rq, "Location",
-	              str_print(rq->ctx->arena, "%s%s", conf->http_base_path, path));
+	answer_header(rq, "Location", buf_str(&path));
 }
 
 void
@@ -179,11 +174,17 @@ head_make(Req *rq, bool body)
 		answer_header(rq, "Vary", S("Accept-Language"));
 	}
 	cors_answer(rq);
-	buf_print(&head, "Status: %d\r\n", rq->status);
+	buf_puts(&head, "Status: ");
+	buf_i64(&head, rq->status);
+	buf_puts(&head, "\r\n");
 	buf_put(&head, buf_str(&rq->headers));
-	if (body)
-		buf_print(&head, "Content-Type: %.*s\r\nContent-Length: %zu\r\n",
-		          STR_ARG(rq->media), rq->out.n);
+	if (body) {
+		buf_puts(&head, "Content-Type: ");
+		buf_put(&head, rq->media);
+		buf_puts(&head, "\r\nContent-Length: ");
+		buf_i64(&head, (int64_t)rq->out.n);
+		buf_puts(&head, "\r\n");
+	}
 	buf_puts(&head, "\r\n");
 	return buf_str(&head);
 }

@@ -39,6 +39,7 @@ is_hex(Str s)
 static Str
 trace_continue(Arena *arena, Str theirs)
 {
+	Buf parent = { .arena = arena };
 	uint8_t random[24];
 	Str trace, flags = S("00");
 
@@ -51,8 +52,13 @@ trace_continue(Arena *arena, Str theirs)
 		trace = str_sub(theirs, 3, 35);
 		flags = str_sub(theirs, 53, 55);
 	}
-	return str_print(arena, "00-%.*s-%.*s-%.*s", STR_ARG(trace),
-	                 STR_ARG(hex(arena, random + 16, 8)), STR_ARG(flags));
+	buf_puts(&parent, "00-");
+	buf_put(&parent, trace);
+	buf_byte(&parent, '-');
+	buf_put(&parent, hex(arena, random + 16, 8));
+	buf_byte(&parent, '-');
+	buf_put(&parent, flags);
+	return buf_str(&parent);
 }
 
 static Method

@@ -79,13 +79,28 @@ shared_take(Req *rq, Policy policy, const RateRule *rule, bool *passes, RateStat
 	return true;
 }
 
+/* An item of a field: `"policy";q=100;w=60`. */
+static void
+limit_header(Req *rq, const char *field, Policy policy, const char *first, int64_t value,
+             const char *second, int64_t other)
+{
+	Buf item = { .arena = rq->ctx->arena };
+
+	buf_byte(&item, '"');
+	buf_puts(&item, policy_names[policy]);
+	buf_byte(&item, '"');
+	buf_puts(&item, first);
+	buf_i64(&item, value);
+	buf_puts(&item, second);
+	buf_i64(&item, other);
+	answer_header(rq, field, buf_str(&item));
+}
+
 const Problem *
 limit_admit(Req *rq)
 {
 	Policy policy = policy_of(rq);
 	RateRule rule = { quota_of(policy), WINDOW_MS };
-	const char *name = policy_names[policy];
-	Arena *arena = rq->ctx->arena;
 	int64_t reset_s;
 	RateState state;
 	uint8_t id[16];
@@ -97,12 +112,8 @@ limit_admit(Req *rq)
 	passes = board_rate_take(rq->board, policy, id, &rule, clock_mono_us(), &state);
 	shared_take(rq, policy, &rule, &passes, &state);
 	reset_s = (state.reset_ms + 999) / 1000;
-	answer_header(
-	    rq, "RateLimit-Policy",
-	    str_print(arena, "\"%s\";q=%lld;w=%d", name, (long long)rule.quota, WINDOW_S));
-	answer_header(rq, "RateLimit",
-	              str_print(arena, "\"%s\";r=%lld;t=%lld", name, (long long)state.left,
-	                        (long long)reset_s));
+	limit_header(rq, "RateLimit-Policy", policy, ";q=", rule.quota, ";w=", WINDOW_S);
+	limit_header(rq, "RateLimit", policy, ";r=", state.left, ";t=", reset_s);
 	if (passes)
 		return NULL;
 	board_count_add(rq->board, COUNT_RATE_LIMITED, 1);

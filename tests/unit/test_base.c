@@ -202,6 +202,26 @@ a_buffer_grows_and_keeps_what_it_has(void **state)
 /* ---------------------------------------------------------------- encodings */
 
 static void
+what_is_printed_may_be_of_any_length(void **state)
+{
+	Arena *arena = arena_open(MIB(1));
+
+	(void)state;
+	for (int n = 0; n < 600; n++) {
+		Buf buf = { .arena = arena };
+		Str said;
+
+		buf_puts(&buf, "<");
+		buf_print(&buf, "%*s|", n, "x");
+		said = buf_str(&buf);
+		assert_int_equal(said.n, MAX(n, 1) + 2);
+		assert_true(str_ends(said, S("x|")));
+		assert_true(str_starts(said, n > 1 ? S("< ") : S("<x")));
+	}
+	arena_close(arena);
+}
+
+static void
 base64url_is_canonical_both_ways(void **state)
 {
 	static const struct {
@@ -366,6 +386,7 @@ main(void)
 		cmocka_unit_test(parts_between_separators_include_empty_ones),
 		cmocka_unit_test(only_well_formed_utf8_is_text),
 		cmocka_unit_test(a_buffer_grows_and_keeps_what_it_has),
+		cmocka_unit_test(what_is_printed_may_be_of_any_length),
 		cmocka_unit_test(base64url_is_canonical_both_ways),
 		cmocka_unit_test(percent_encoding_is_undone_by_decoding),
 		cmocka_unit_test(instants_read_back_what_they_write),
