@@ -11,7 +11,6 @@ status 0: all of this was so.
 """
 
 import argparse
-import os
 import pathlib
 import random
 import selectors
