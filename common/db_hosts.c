@@ -207,9 +207,13 @@ lookup_start(DbHosts *hosts)
 	CHECK(lookup != NULL);
 	lookup->hints = stream_hints;
 	for (size_t i = 0; i < hosts->n_places; i++) {
+		size_t n;
+
 		if (!hosts->places[i].by_name)
 			continue;
-		strcpy(lookup->names[lookup->n], hosts->places[i].name);
+		n = strlen(hosts->places[i].name);
+		CHECK(n < NAME_BYTES);
+		memcpy(lookup->names[lookup->n], hosts->places[i].name, n);
 		lookup->requests[lookup->n] = (struct gaicb){
 			.ar_name = lookup->names[lookup->n],
 			.ar_request = &lookup->hints,
@@ -237,7 +241,8 @@ hosts_refresh(DbHosts *hosts, bool start)
 		hosts->lookup = NULL;
 		hosts_list(hosts);
 	}
-	if (start && hosts->lookup == NULL && clock_mono_us() >= hosts->lookup_at_us)
+	if (start && hosts->wrong == NULL && hosts->lookup == NULL &&
+	    clock_mono_us() >= hosts->lookup_at_us)
 		lookup_start(hosts);
 }
 

@@ -372,6 +372,11 @@ a_serialization_failure_may_be_run_anew(void **state)
 
 /* ---------------------------------------------------------------- no server */
 
+#define BYTES_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define BYTES_512 BYTES_64 BYTES_64 BYTES_64 BYTES_64 BYTES_64 BYTES_64 BYTES_64 BYTES_64
+#define BYTES_4096                                                                             \
+	BYTES_512 BYTES_512 BYTES_512 BYTES_512 BYTES_512 BYTES_512 BYTES_512 BYTES_512
+
 static void
 without_a_server_the_answer_comes_at_once(void **state)
 {
@@ -384,6 +389,7 @@ without_a_server_the_answer_comes_at_once(void **state)
 		{ "host=no-such-host.invalid dbname=x", "no host of the connection string" },
 		{ "not a connection string", "the connection string is not one" },
 		{ "host=a,b,c,d,e,f,g,h,i dbname=x", "too many hosts" },
+		{ "host=" BYTES_4096 " dbname=x", "too long a host name" },
 	};
 	Bench *bench = *state;
 
