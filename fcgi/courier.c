@@ -51,7 +51,7 @@ child_run(int fd, int keeper, Deliver deliver, Ctx *ctx, const void *thing)
 		_exit(1);
 	process_descriptors(fd, -1);
 	title_set("postern-courier", "posternd: courier");
-	signal(SIGTERM, SIG_DFL);
+	signal(SIGTERM, SIG_IGN); /* who stops all of us lets each finish; the keeper decides */
 	signal(SIGALRM, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -395,6 +395,7 @@ def test_a_stop_waits_a_while_for_what_is_under_way(postern, smtp, ends):
     with Host(postern, smtp, pool_drain_ms=3000) as host:
         put_now(postern)
         assert smtp.at["END"].wait(5)
+        os.kill(host.courier(), signal.SIGTERM)  # as a service manager does to all
         host.process.send_signal(signal.SIGTERM)
         start = time.monotonic()
         if ends:
