@@ -220,15 +220,19 @@ bool board_breaker_leave(Board *board, Breaker breaker, bool good, int64_t now_u
 uint16_t board_epoch_of(EpochKind kind, Str id);
 void board_epoch_raise(Board *board, uint16_t epoch);
 
-/* All at once: messages may have been missed. */
+/* All at once: something has changed, and it is not known what. */
 void board_epochs_raise(Board *board);
 
-/* Of these and the one that board_epochs_raise() raises; random when the board is new. */
+/* As if all were raised, though nothing is known to have changed: it may have been missed. */
+void board_epochs_void(Board *board);
+
+/* Of these and those that go for all; random when the board is new. */
 uint64_t board_epochs_sum(const Board *board, const uint16_t *epochs, size_t n);
 
 /*
  * When one of these, or all, was raised last: monotonic, microseconds. The board's first moment
- * when that was never. In the future on a board from before a reboot.
+ * when that was never. In the future on a board from before a reboot. That they became void is
+ * no such moment.
  */
 int64_t board_epochs_raised_us(const Board *board, const uint16_t *epochs, size_t n);
 

@@ -43,6 +43,12 @@ board_epochs_raise(Board *board)
 	epoch_raise(&board->epoch_all);
 }
 
+void
+board_epochs_void(Board *board)
+{
+	atomic_fetch_add(&board->epoch_void, 1);
+}
+
 int64_t
 board_epochs_raised_us(const Board *board, const uint16_t *epochs, size_t n)
 {
@@ -59,7 +65,8 @@ board_epochs_raised_us(const Board *board, const uint16_t *epochs, size_t n)
 uint64_t
 board_epochs_sum(const Board *board, const uint16_t *epochs, size_t n)
 {
-	uint64_t sum = board->epoch_seed + atomic_load(&board->epoch_all);
+	uint64_t sum = board->epoch_seed + atomic_load(&board->epoch_void) +
+	               atomic_load(&board->epoch_all);
 
 	for (size_t i = 0; i < n; i++)
 		sum += atomic_load(&board->epochs[epochs[i]]);

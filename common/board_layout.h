@@ -76,8 +76,9 @@ struct Board {
 	_Atomic uint64_t rate_seeds[2];
 	_Atomic uint64_t heard; /* 24 bits of the source, 40 of the moment in milliseconds */
 	uint64_t epoch_seed;    /* as magic: from the board's first moment */
-	_Atomic uint64_t epoch_all,
-	    epochs[BOARD_EPOCHS]; /* microseconds, monotonic; 0: never */
+	_Atomic uint64_t epoch_void; /* how often all became void */
+	/* microseconds, monotonic; 0: never */
+	_Atomic uint64_t epoch_all, epochs[BOARD_EPOCHS];
 	BoardPlaces lanes[LANES][BOARD_LANE_SETS], gates[GATES];
 	BoardRoute by_route[BOARD_ROUTES];
 	BoardSlot slots[BOARD_SLOTS];

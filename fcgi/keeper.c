@@ -54,7 +54,7 @@ on_begun(void *to)
 {
 	Keeper *keeper = to;
 
-	board_epochs_raise(keeper->start->board);
+	board_epochs_void(keeper->start->board);
 	outbox_look(keeper->outbox);
 }
 

@@ -14,7 +14,7 @@ import jwt
 import pytest
 from bench import Postern, until
 from host import Host, worker_dsn
-from proxy import Link, Proxy
+from proxy import Link, Pooler, Proxy
 from redisd import FakeRedis, Redis, answer
 
 COPY_S = 2.0             # that a copy is good
@@ -127,13 +127,26 @@ def test_two_deaf_hosts_share_their_copies(postern, redis, host):
         until(shared, 10, "the copy that the other has put")
 
 
+def test_a_keeper_that_tries_again_and_again_stands_in_no_copys_way(postern, redis, tmp_path):
+    user = postern.api().as_("user")
+    with Proxy(f"{postern.postgres.sockets}/.s.PGSQL.5432", tmp_path / ".s.PGSQL.5432", Pooler) as proxy:
+        with Host(postern, redis_url=redis.url, redis_timeout_ms=500,
+                  database_listen_dsn=worker_dsn(postern, host=tmp_path)) as host:
+            host.log_until("listener_deaf")
+            by_copy(host, user.token)
+            tried = len(proxy.links)
+            until(lambda: copied(host, user.token) and len(proxy.links) >= tried + 3, 30, "a copy after three more tries")
+
+
 def test_a_host_that_hears_puts_none_and_takes_none(postern, redis):
     user = postern.api().as_("user")
     with Host(postern, redis_url=redis.url) as host:
         host.log_until("listener_hears")
-        until(lambda: host.trips(user.token) == 0, 10)
+        start = time.monotonic()
+        host.trusts(postern.api().as_("user").token)
+        until(lambda: time.monotonic() > start + REST_S + BUSY_S, 5, "the time after which copies may be taken")
         calls = host.metric("cache_calls_total")
-        assert code(host, postern.api().as_("user").token) == 200
+        assert code(host, user.token) == 200
         assert host.metric("cache_calls_total") == calls + 1, "the limit alone"
         assert host.metric("cache_copies_total") == 0
 
@@ -142,7 +155,9 @@ def test_administration_takes_no_copy(postern, redis, host):
     admin = postern.api().as_("admin")
     by_copy(host, admin.token)
     postern.sql("DELETE FROM user_roles WHERE user_id = %s", [admin.user["id"]])
+    copies = host.metric("cache_copies_total")
     assert code(host, admin.token, "/v1/models/nothing", "DELETE") == (403, "forbidden")
+    assert host.metric("cache_copies_total") == copies
 
 
 def test_a_token_of_a_later_generation_is_not_held_against_an_old_copy(postern, redis, host):
@@ -154,7 +169,7 @@ def test_a_token_of_a_later_generation_is_not_held_against_an_old_copy(postern, 
     assert code(host, later) == (401, "token_invalid")
     by_copy(host, user.token)
     postern.sql("UPDATE sessions SET gen = 2 WHERE id = %s", [sid(user.token)])
-    assert code(host, later) == 200
+    assert not copied(host, later)
 
 
 # --- revoked
@@ -254,50 +269,46 @@ def test_a_worker_that_stood_still_before_it_put_a_copy_puts_none(postern, redis
 # --- what may lie in Redis instead
 
 
-def altered(copy):
-    """More rights, under the code of the old ones."""
-    return copy.replace(b'"permissions":[', b'"permissions":["models:write",')
-
-
+# old: what was put for the session some seconds ago; own, other: just now, for it and for another of the user's
 FORGED = {
-    "nothing": lambda own, other: b"",
-    "garbage": lambda own, other: os.urandom(300),
-    "zeros": lambda own, other: b"\0" * 300,
-    "dots": lambda own, other: b"." * 300,
-    "an old one": lambda own, other: own,
-    "another session's": lambda own, other: other,
-    "more rights": lambda own, other: altered(own),
-    "a later stamp": lambda own, other: own.replace(b".", b".9", 1),
-    "cut": lambda own, other: own[:-1],
-    "too long": lambda own, other: own + b" " * 1000000,
+    "nothing": lambda old, own, other: b"",
+    "garbage": lambda old, own, other: os.urandom(300),
+    "zeros": lambda old, own, other: b"\0" * 300,
+    "dots": lambda old, own, other: b"." * 300,
+    "an old one": lambda old, own, other: old,
+    "another session's": lambda old, own, other: other,
+    "more rights": lambda old, own, other: own.replace(b'"permissions":[', b'"permissions":["models:write",'),
+    "a later stamp": lambda old, own, other: old.replace(old.split(b".")[1], own.split(b".")[1]),
+    "cut": lambda old, own, other: own[:-1],
+    "too long": lambda old, own, other: own + b" " * 1000000,
 }
 
 
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
 def test_what_others_wrote_is_no_copy_and_no_fault(postern, redis, host, forge):
-    stays, left = postern.api().as_("user"), postern.api().as_("user")
-    keys = {}
-    for user in stays, left:
+    stays = postern.api().as_("user")
+    left, other = (stays.login(stays.user["email"], stays.user["password"]) for _ in range(2))
+    for user in stays, left, other:
         by_copy(host, user.token)
-        key = key_of(redis, user.token)
-        keys[user] = key, redis.call("GET", key)
+    [key, key_left, key_other] = [key_of(redis, user.token) for user in (stays, left, other)]
+    old, old_left = redis.call("GET", key), redis.call("GET", key_left)
     revoke_by_hand(postern, left.token)
     host.refused_after(left.token, DEAF_S)
-    until(lambda: not redis.call("EXISTS", keys[stays][0]), 5, "the end of its copy")
-    by_copy(host, stays.token)  # young, for the other
-    young = redis.call("GET", keys[stays][0])
-    faults, calls = host.metric("cache_faults_total"), host.metric("cache_calls_total")
-    for user, other in (left, young), (stays, young if forge is not FORGED["another session's"] else keys[left][1]):
-        key, own = keys[user]
-        value = forge(own, other)
-        for _ in range(5):
-            redis.call("SET", key, value)
-            if user is left:
-                assert code(host, user.token) == REVOKED
-            else:
-                assert not copied(host, user.token)
-    assert host.metric("cache_faults_total") == faults and host.metric("cache_calls_total") > calls
-    assert code(host, stays.token, "/v1/models/nothing", "DELETE") == (403, "forbidden")
+    until(lambda: redis.call("EXISTS", key, key_left) == 0, 5, "the end of their copies")
+    faults = host.metric("cache_faults_total")
+
+    def young():
+        for user in stays, other:
+            by_copy(host, user.token)
+        return all(copies := redis.call("MGET", key, key_other)) and copies
+
+    for _ in range(5):
+        own, others = until(young, 5)
+        redis.call("SET", key_left, forge(old_left, own, others))
+        assert code(host, left.token) == REVOKED
+        redis.call("SET", key, forge(old, own, others))
+        assert not copied(host, stays.token)
+    assert host.metric("cache_faults_total") == faults
 
 
 def test_what_is_no_text_is_no_copy_and_no_fault(postern, redis, host):
@@ -355,7 +366,7 @@ def test_nobody_revoked_comes_alive_and_no_request_fails(postern, trouble):
             assert code(host, quits.token) == REVOKED
             assert code(host, ended.token) in ([REVOKED] if began > start + COPY_S + BUSY_S else [REVOKED, 200])
         slow = [s for s in seconds if s > timeout_s * 0.8]
-        assert max(seconds) < timeout_s + BUSY_S and len(slow) < len(seconds) / 20
+        assert max(seconds) < timeout_s + BUSY_S and len(slow) < max(10, len(seconds) / 20)
         if trouble is asleep:
             redis.resume()
         elif trouble is gone:

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from bench import Postern, until
 from host import Host, worker_dsn
-from proxy import Link, Proxy
+from proxy import Pooler, Proxy
 from server import POSTERND
 
 ELSEWHERE_S = 1.0  # on another host
@@ -368,23 +368,6 @@ def test_what_was_missed_while_deaf_is_asked_when_it_hears_again(postern, host):
         assert user.post("/v1/auth/logout", {}, token=token).status == 204
         until(lambda before=before: len(host.log("listener_hears")) > before, 2)
         assert host.call(token)[0].status == 401
-
-
-class Pooler(Link):
-    """Passes on all that the server says but its messages, which are another session's."""
-
-    rest = b""
-
-    def pass_on(self, direction, piece, sink):
-        if direction == "up":
-            return super().pass_on(direction, piece, sink)
-        data, kept = self.rest + piece, b""
-        while len(data) >= 5 and len(data) > (n := int.from_bytes(data[1:5], "big")):
-            if data[:1] != b"A":
-                kept += data[: n + 1]
-            data = data[n + 1 :]
-        self.rest = data
-        return super().pass_on(direction, kept, sink)
 
 
 def test_a_pooler_that_hears_in_our_place_is_found_out(postern, tmp_path):

@@ -28,7 +28,7 @@ import struct
 import threading
 import time
 
-__all__ = ["Link", "Proxy", "Rule"]
+__all__ = ["Link", "Pooler", "Proxy", "Rule"]
 
 PIECE = 65536
 
@@ -153,6 +153,23 @@ class Link(threading.Thread):
         for side in (self.client, self.server):
             if side is not None:
                 side.close()
+
+
+class Pooler(Link):
+    """Passes on all that PostgreSQL says but its messages, which are another session's."""
+
+    rest = b""
+
+    def pass_on(self, direction, piece, sink):
+        if direction == "up":
+            return super().pass_on(direction, piece, sink)
+        data, kept = self.rest + piece, b""
+        while len(data) >= 5 and len(data) > (n := int.from_bytes(data[1:5], "big")):
+            if data[:1] != b"A":
+                kept += data[: n + 1]
+            data = data[n + 1 :]
+        self.rest = data
+        return super().pass_on(direction, kept, sink)
 
 
 class Proxy:
