@@ -29,7 +29,7 @@ def seeds_write(directory, seeds):
     return corpus
 
 
-def fuzz(program, corpus, words=(), max_len=2000, least=5000, seconds=20):
+def fuzz(program, corpus, words=(), max_len=2000, least=5000, seconds=10):
     """For so long no bytes do harm, out of `least` tries or more. words: those of libFuzzer's dictionary."""
     options = [f"-max_total_time={seconds}", f"-max_len={max_len}", "-timeout=5", "-rss_limit_mb=1024"]
     if words:
