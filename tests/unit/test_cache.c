@@ -258,18 +258,18 @@ an_answer_never_meets_another_question(void **state)
 {
 	static const struct {
 		Act act;
-		int questions, least, most; /* answered */
+		int timeout_ms, questions, least, most; /* answered */
 	} rows[] = {
-		{ often_late, QUESTIONS, 100, QUESTIONS * 19 / 20 },
-		{ twice, 100, 0, 100 },
-		{ unasked, 1000, 1, 1000 },
-		{ one_behind, 100, 0, 0 },
+		{ often_late, TIMEOUT_MS, QUESTIONS, 100, QUESTIONS * 19 / 20 },
+		{ twice, PATIENT_MS, 100, 0, 100 },
+		{ unasked, PATIENT_MS, 1000, 100, 1000 },
+		{ one_behind, PATIENT_MS, 100, 0, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		int server = server_start(rows[i].act), n = 0;
-		Ctx ctx = ctx_open();
+		Ctx ctx = ctx_of(rows[i].timeout_ms);
 
 		for (int64_t asks = 1; asks <= rows[i].questions; asks++) {
 			int64_t said = answer_to(&ctx, asks);
