@@ -32,15 +32,14 @@ void arena_reset(Arena *arena);
 	((Type *)arena_take((arena), (n), sizeof(Type), _Alignof(Type)))
 
 /* n * size bytes at a multiple of align (a power of two), zeroed. */
-void *arena_take(Arena *arena, size_t n, size_t size, size_t align)
-    __attribute__((returns_nonnull, malloc));
+void *arena_take(Arena *arena, size_t n, size_t size, size_t align) NEVER_NULL
+    __attribute__((malloc));
 
 /* n bytes that are wiped before they are given back. */
-char *arena_secret(Arena *arena, size_t n) __attribute__((returns_nonnull));
+char *arena_secret(Arena *arena, size_t n) NEVER_NULL;
 
 /* Text of its own, as printf makes it. */
-char *arena_print(Arena *arena, const char *format, ...) PRINTF(2, 3)
-    __attribute__((returns_nonnull));
+char *arena_print(Arena *arena, const char *format, ...) PRINTF(2, 3) NEVER_NULL;
 
 /* Call done(thing) when the arena is reset or closed, or returns to an earlier mark. */
 void arena_own(Arena *arena, void *thing, void (*done)(void *));

@@ -19,6 +19,7 @@
 
 /* Stands before everything that can fail: an answer nobody looks at is a warning. */
 #define MUST_USE __attribute__((warn_unused_result))
+#define NEVER_NULL __attribute__((returns_nonnull))
 #define PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define CLEANUP(done) __attribute__((cleanup(done)))
 

@@ -56,7 +56,7 @@ fault_note(Ctx *ctx, DbFault *fault, const DbQuery *q, const PGresult *result)
 		fault->message = arena_print(ctx->arena, "%s", PQresultErrorMessage(result));
 		return;
 	}
-	strcpy(fault->sqlstate, sqlstate);
+	memcpy(fault->sqlstate, sqlstate, strlen(sqlstate));
 	fault->ended = severity != NULL && strcmp(severity, "FATAL") == 0;
 	fault->stale = is_stale(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION));
 	fault->constraint = field_of(ctx, result, PG_DIAG_CONSTRAINT_NAME);

@@ -208,7 +208,7 @@ const Problem *fault_of_constraint(Ctx *ctx, const DbFault *fault, const DbQuery
 const Problem *fault_problem(Ctx *ctx, const DbFault *fault, bool writing) MUST_USE;
 
 /* `unavailable`, with words for the log. */
-Problem *fault_unavailable(Ctx *ctx, const char *words);
+Problem *fault_unavailable(Ctx *ctx, const char *words) NEVER_NULL;
 
 /* The server cannot be written to: a standby, or made read only. */
 bool fault_is_read_only(const DbFault *fault);

@@ -143,7 +143,8 @@ static struct {
 static void
 header_keep(Str part, Str kid, KeyAlg alg)
 {
-	if (part.n > sizeof last.part || kid.n > sizeof last.kid)
+	if (part.p == NULL || kid.p == NULL || part.n > sizeof last.part ||
+	    kid.n > sizeof last.kid)
 		return;
 	memcpy(last.part, part.p, part.n);
 	memcpy(last.kid, kid.p, kid.n);
@@ -175,9 +176,9 @@ header_read(Ctx *ctx, Str part, Str *kid, KeyAlg *alg)
 static const Problem *
 signature_check(Ctx *ctx, Str token, const Str parts[3], JwtFind find)
 {
-	Str signed_text = { token.p, parts[0].n + 1 + parts[1].n }, kid;
+	Str signed_text = { token.p, parts[0].n + 1 + parts[1].n }, kid = STR_NONE;
 	uint8_t *signature;
-	KeyAlg alg;
+	KeyAlg alg = KEY_ALGS;
 	Key *key = NULL;
 	size_t n;
 

@@ -277,7 +277,8 @@ log_str(LogLine *line, const char *name, Str value)
 	}
 	if (!word)
 		put(line, "\"", 1);
-	put_escaped(line, value);
+	if (value.p != NULL)
+		put_escaped(line, value);
 	if (!word)
 		line->text[line->n++] = '"'; /* into the tail when the line is full */
 }

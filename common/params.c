@@ -120,6 +120,7 @@ pair_next(const Reading *reading, Str *query, Str *name, Str *value, bool *whole
 		if (!str_next(query, '&', &pair))
 			return false;
 	equals = str_find(pair, '=');
+	*value = STR_NONE;
 	*whole =
 	    percent_read(reading->arena, str_sub(pair, 0, equals), name) && str_is_utf8(*name);
 	if (!*whole)

@@ -67,17 +67,18 @@ extern const MessageRow message_rows[FIELD_CODES];
 	} while (0)
 
 /* The bare problem, from a static table. */
-const Problem *problem(ProblemCode code) MUST_USE;
+const Problem *problem(ProblemCode code) NEVER_NULL MUST_USE;
 
 /* With words for the log. */
 const Problem *problem_inside(Ctx *ctx, ProblemCode code, const char *format, ...)
-    PRINTF(3, 4) MUST_USE;
+    PRINTF(3, 4) NEVER_NULL MUST_USE;
 
 /* With a Retry-After of its own. */
-const Problem *problem_later(Ctx *ctx, ProblemCode code, int retry_after_s) MUST_USE;
+const Problem *problem_later(Ctx *ctx, ProblemCode code, int retry_after_s) NEVER_NULL MUST_USE;
 
 /* validation_failed with one field. */
-const Problem *problem_field(Ctx *ctx, const char *pointer, FieldCode field) MUST_USE;
+const Problem *problem_field(Ctx *ctx, const char *pointer,
+                             FieldCode field) NEVER_NULL MUST_USE;
 
 /* Field errors found so far; at most 100 are kept, the rest is dropped. */
 #define FIELD_ERRORS_MAX 100

@@ -256,7 +256,7 @@ buf_grow(Buf *buf, size_t n)
 	CHECK(!__builtin_add_overflow(buf->n, n, &need));
 	room = MAX(need, MAX(buf->room * 2, (size_t)256));
 	grown = arena_take(buf->arena, room, 1, 1);
-	if (buf->n > 0)
+	if (buf->p != NULL)
 		memcpy(grown, buf->p, buf->n);
 	buf->p = grown;
 	buf->room = room;

@@ -395,12 +395,13 @@ qgen_text(Run *run, const Query *query, size_t variant)
 	Text text = { .params = arena_new(run->arena, uint16_t, query->n_params + 1) };
 	size_t *values = arena_new(run->arena, size_t, query->n_choices + 1);
 	bool shown[32] = { true }; /* by depth: fragments nest, lists do not */
-	Str chosen[32];
+	Str chosen[32] = { STR_NONE };
 	size_t depth = 0;
 
 	for (size_t i = 0; i < query->n_choices; i++) {
 		size_t count = qgen_choice_count(run, query, &query->choices[i]);
 
+		CHECK(count > 0); /* qgen_choices() has refused the others */
 		values[i] = variant % count;
 		variant /= count;
 	}
@@ -417,6 +418,7 @@ qgen_text(Run *run, const Query *query, size_t variant)
 			shown[depth] = false;
 			break;
 		case PIECE_ENTRY:
+			CHECK(depth > 0); /* it is of a list */
 			shown[depth] = shown[depth - 1] && str_eq(piece->text, chosen[depth]);
 			break;
 		case PIECE_CLOSE:

@@ -33,9 +33,10 @@ quoted_end(Str s, size_t open, bool escapes)
 	char quote = s.p[open];
 
 	for (size_t i = open + 1; i < s.n; i++) {
-		if (escapes && s.p[i] == '\\')
-			i++;
-		else if (s.p[i] == quote && at_byte(s, i + 1) == quote)
+		bool escaped = escapes && s.p[i] == '\\';
+		bool doubled = s.p[i] == quote && at_byte(s, i + 1) == quote;
+
+		if (escaped || doubled)
 			i++;
 		else if (s.p[i] == quote)
 			return i + 1;
