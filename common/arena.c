@@ -1,6 +1,5 @@
 #include "common/arena.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,20 +166,30 @@ arena_secret(Arena *arena, size_t n)
 }
 
 char *
-arena_print(Arena *arena, const char *format, ...)
+arena_vprint(Arena *arena, const char *format, va_list args)
 {
-	va_list args, again;
+	va_list again;
 	char *text;
 	int n;
 
-	va_start(args, format);
 	va_copy(again, args);
 	n = vsnprintf(NULL, 0, format, args);
-	va_end(args);
 	CHECK(n >= 0);
 	text = arena_take(arena, (size_t)n + 1, 1, 1);
 	vsnprintf(text, (size_t)n + 1, format, again);
 	va_end(again);
+	return text;
+}
+
+char *
+arena_print(Arena *arena, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = arena_vprint(arena, format, args);
+	va_end(args);
 	return text;
 }
 

@@ -9,6 +9,8 @@
  * One arena belongs to one thread.
  */
 
+#include <stdarg.h>
+
 #include "common/base.h"
 
 typedef struct Arena Arena;
@@ -40,6 +42,7 @@ char *arena_secret(Arena *arena, size_t n) NEVER_NULL;
 
 /* Text of its own, as printf makes it. */
 char *arena_print(Arena *arena, const char *format, ...) PRINTF(2, 3) NEVER_NULL;
+char *arena_vprint(Arena *arena, const char *format, va_list args) PRINTF(2, 0) NEVER_NULL;
 
 /* Call done(thing) when the arena is reset or closed, or returns to an earlier mark. */
 void arena_own(Arena *arena, void *thing, void (*done)(void *));

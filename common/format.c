@@ -19,18 +19,6 @@ static const char currencies[] =
     "TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG "
     "XOF XPF YER ZAR ZMW ZWG ";
 
-static bool
-letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool
-digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* One of the characters in set; NUL is in none. */
 static bool
 among(char c, const char *set)
@@ -46,7 +34,7 @@ label_ok(Str label)
 	    label.p[label.n - 1] == '-')
 		return false;
 	for (size_t i = 0; i < label.n; i++)
-		if (!letter(label.p[i]) && !digit(label.p[i]) && label.p[i] != '-')
+		if (!is_letter(label.p[i]) && !is_digit(label.p[i]) && label.p[i] != '-')
 			return false;
 	return true;
 }
@@ -65,7 +53,7 @@ domain_ok(Str domain)
 		labels++;
 		named = false;
 		for (size_t i = 0; i < label.n; i++)
-			named |= letter(label.p[i]);
+			named |= is_letter(label.p[i]);
 	}
 	return labels >= 2 && named;
 }
@@ -82,7 +70,7 @@ local_ok(Str local)
 		if (atom.n == 0)
 			return false;
 		for (size_t i = 0; i < atom.n; i++)
-			if (!letter(atom.p[i]) && !digit(atom.p[i]) &&
+			if (!is_letter(atom.p[i]) && !is_digit(atom.p[i]) &&
 			    !among(atom.p[i], "!#$%&'*+-/=?^_`{|}~"))
 				return false;
 	}
@@ -121,7 +109,7 @@ static bool
 slug_ok(Str text)
 {
 	for (size_t i = 0; i < text.n; i++)
-		if (!(text.p[i] >= 'a' && text.p[i] <= 'z') && !digit(text.p[i]) &&
+		if (!(text.p[i] >= 'a' && text.p[i] <= 'z') && !is_digit(text.p[i]) &&
 		    !among(text.p[i], "._-"))
 			return false;
 	return text.n > 0 && !str_eq(text, S(".")) && !str_eq(text, S(".."));
@@ -141,13 +129,13 @@ authority_ok(Str authority)
 	if (literal) {
 		host = str_sub(host, 1, host.n - 1);
 		for (size_t i = 0; i < host.n; i++)
-			if (!digit(host.p[i]) && !among(host.p[i], "abcdefABCDEF:."))
+			if (!is_digit(host.p[i]) && !among(host.p[i], "abcdefABCDEF:."))
 				return false;
 		if (str_find(host, ':') == host.n)
 			return false;
 	} else {
 		for (size_t i = 0; i < host.n; i++)
-			if (!letter(host.p[i]) && !digit(host.p[i]) &&
+			if (!is_letter(host.p[i]) && !is_digit(host.p[i]) &&
 			    !among(host.p[i], "-._~"))
 				return false;
 	}
@@ -172,7 +160,7 @@ url_ok(Str text)
 	if (!authority_ok(str_sub(text, 0, end)))
 		return false;
 	for (size_t i = end; i < text.n; i++) {
-		if (!letter(text.p[i]) && !digit(text.p[i]) &&
+		if (!is_letter(text.p[i]) && !is_digit(text.p[i]) &&
 		    !among(text.p[i], "-._~!$&'()*+,;=:@/?%"))
 			return false;
 		if (text.p[i] == '%' &&

@@ -7,18 +7,6 @@ typedef struct Range {
 	int q;       /* thousandths */
 } Range;
 
-static bool
-letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool
-digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* "0.5" as 500; -1 when it is no qvalue. Source: RFC 9110 section 12.4.2. */
 static int
 qvalue(Str s)
@@ -30,7 +18,7 @@ qvalue(Str s)
 		return -1;
 	q = (s.p[0] - '0') * 1000;
 	for (size_t i = 2; i < s.n; i++, scale /= 10) {
-		if (!digit(s.p[i]))
+		if (!is_digit(s.p[i]))
 			return -1;
 		q += (s.p[i] - '0') * scale;
 	}
@@ -54,7 +42,7 @@ range_tag(Str tag, Range *out)
 		if (part.n == 0 || part.n > 8)
 			return false;
 		for (size_t i = 0; i < part.n; i++)
-			if (!letter(part.p[i]) && (first || !digit(part.p[i])))
+			if (!is_letter(part.p[i]) && (first || !is_digit(part.p[i])))
 				return false;
 	}
 	return true;

@@ -24,8 +24,7 @@ is_alphabet(Str s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		      (c >= '.' && c <= '9')))
+		if (!is_letter(c) && !is_digit(c) && c != '.' && c != '/')
 			return false;
 	}
 	return true;

@@ -1,7 +1,6 @@
 #include "common/problem.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/json_put.h"
@@ -52,19 +51,11 @@ const Problem *
 problem_inside(Ctx *ctx, ProblemCode code, const char *format, ...)
 {
 	Problem *p = problem_make(ctx, code);
-	va_list args, again;
-	char *text;
-	int n;
+	va_list args;
 
 	va_start(args, format);
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, format, args);
+	p->inside = arena_vprint(ctx->arena, format, args);
 	va_end(args);
-	CHECK(n >= 0);
-	text = arena_new(ctx->arena, char, (size_t)n + 1);
-	vsnprintf(text, (size_t)n + 1, format, again);
-	va_end(again);
-	p->inside = text;
 	return p;
 }
 

@@ -23,6 +23,19 @@ typedef struct Str {
 /* For printf("%.*s"). */
 #define STR_ARG(s) (int)(s).n, (s).p
 
+/* Of ASCII. */
+static inline bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 /* From a C string; NULL gives STR_NONE. */
 Str str_of(const char *text);
 

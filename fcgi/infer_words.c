@@ -6,18 +6,6 @@
 #include "common/json.h"
 
 static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool
 is_alnum(char c)
 {
 	return is_digit(c) || is_letter(c);

@@ -14,8 +14,7 @@ typedef struct Line {
 static bool
 name_byte(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_';
+	return is_letter(c) || is_digit(c) || c == '_';
 }
 
 /* The name at the front; none when there is none. */

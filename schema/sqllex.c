@@ -5,13 +5,7 @@
 static bool
 word_start(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
-}
-
-static bool
-digit(char c)
-{
-	return c >= '0' && c <= '9';
+	return is_letter(c) || c == '_' || (c & 0x80) != 0;
 }
 
 static bool
@@ -51,8 +45,8 @@ dollar_end(Str s, size_t open, bool *is)
 	size_t i = open + 1;
 	size_t n;
 
-	if (!digit(at_byte(s, i)))
-		while (word_start(at_byte(s, i)) || digit(at_byte(s, i)))
+	if (!is_digit(at_byte(s, i)))
+		while (word_start(at_byte(s, i)) || is_digit(at_byte(s, i)))
 			i++;
 	*is = at_byte(s, i) == '$';
 	if (!*is)
@@ -85,7 +79,7 @@ block_end(Str s, size_t open)
 static size_t
 word_end(Str s, size_t i)
 {
-	while (word_start(at_byte(s, i)) || digit(at_byte(s, i)) || at_byte(s, i) == '$')
+	while (word_start(at_byte(s, i)) || is_digit(at_byte(s, i)) || at_byte(s, i) == '$')
 		i++;
 	return i;
 }
@@ -117,7 +111,7 @@ dollar_token(Str s, size_t at)
 
 	if (quote)
 		return token(SQL_QUOTED, s, at, end);
-	for (end = at + 1; digit(at_byte(s, end)); end++)
+	for (end = at + 1; is_digit(at_byte(s, end)); end++)
 		;
 	return token(end == at + 1 ? SQL_OTHER : SQL_NUMBERED, s, at, end);
 }
@@ -145,7 +139,7 @@ sql_token(Str s, size_t at)
 		return token(SQL_QUOTED, s, at, quoted_end(s, at + 1, true));
 	if (c == '$')
 		return dollar_token(s, at);
-	if (word_start(c) || digit(c))
+	if (word_start(c) || is_digit(c))
 		return token(SQL_WORD, s, at, word_end(s, at));
 	if (c == ':' && (next == ':' || next == '='))
 		return token(SQL_OTHER, s, at, at + 2);
