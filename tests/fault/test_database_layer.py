@@ -1,7 +1,6 @@
 """The database layer under faults of the server and of the wire: what is true of each answer."""
 
 import contextlib
-import functools
 import itertools
 import pathlib
 import shutil

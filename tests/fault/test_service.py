@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from bench import Postern, process_alive, until
+from bench import Postern, until
 from ledger import Load
 from service import Asked, Child, busy_worker, locks_awaited, metrics, sku_held, workers_full
 

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import psycopg
-from bench import Owned, process_alive, until
+from bench import process_alive, until
 
 __all__ = ["Asked", "Child", "busy_worker", "locks_awaited", "metrics", "sku_held", "workers_full"]
 
