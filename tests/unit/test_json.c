@@ -162,79 +162,82 @@ what_is_absent_has_its_initial_value(void **state)
 	             lamp.words.given);
 }
 
+/* clang-format off */
+static const struct { const char *text, *pointer; FieldCode code; int64_t number; } wrong_fields[] = {
+	{ "[]", "", F_type, 0 },
+	{ "null", "", F_type, 0 },
+	{ "\"{}\"", "", F_type, 0 },
+	{ "12", "", F_type, 0 },
+	{ "{\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_required, 0 },
+	{ "{\"sku\":null,\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_required, 0 },
+	{ "{\"sku\":\"A\",\"price\":null}", "/price", F_required, 0 },
+	{ "{\"sku\":\"A\",\"price\":{\"amount\":1}}", "/price/currency", F_required, 0 },
+	{ "{\"sku\":\"A\",\"price\":{\"amount\":1,\"currency\":\"THB\",\"a/b~c\":1}}", "/price/a~1b~0c", F_unknown_field, 0 },
+	{ "{\"sku\":\"A\",\"price\":{\"amount\":-1,\"currency\":\"THB\"}}", "/price/amount", F_too_small, 0 },
+	{ "{\"sku\":\"A\",\"price\":{\"amount\":9007199254740992,\"currency\":\"THB\"}}", "/price/amount", F_too_large, INT64_C(9007199254740991) },
+	{ "{\"sku\":\"A\",\"price\":{\"amount\":\"1\",\"currency\":\"THB\"}}", "/price/amount", F_type, 0 },
+	{ "{\"sku\":\"A\",\"price\":[1,\"THB\"]}", "/price", F_type, 0 },
+	{ "{" WHOLE ",\"id\":\"01930000-0000-7000-8000-00000000000A\"}", "/id", F_unknown_field, 0 },
+	{ "{" WHOLE ",\"SKU\":\"A\"}", "/SKU", F_unknown_field, 0 },
+	{ "{" WHOLE ",\"\":1}", "/", F_unknown_field, 0 },
+	{ "{" WHOLE ",\"ราคา\":1}", "/ราคา", F_unknown_field, 0 },
+	{ "{" WHOLE ",\"stock\":\"1\"}", "/stock", F_type, 0 },
+	{ "{" WHOLE ",\"stock\":true}", "/stock", F_type, 0 },
+	{ "{" WHOLE ",\"stock\":null}", "/stock", F_type, 0 },
+	{ "{" WHOLE ",\"stock\":1.0}", "/stock", F_type, 0 },
+	{ "{" WHOLE ",\"stock\":1e1}", "/stock", F_type, 0 },
+	{ "{" WHOLE ",\"stock\":101}", "/stock", F_too_large, 100 },
+	{ "{" WHOLE ",\"stock\":-1}", "/stock", F_too_small, 0 },
+	{ "{" WHOLE ",\"stock\":18446744073709551616}", "/stock", F_too_large, 100 },
+	{ "{" WHOLE ",\"stock\":-99999999999999999999}", "/stock", F_too_small, 0 },
+	{ "{" WHOLE ",\"sale\":9223372036854775808}", "/sale", F_too_large, INT64_MAX },
+	{ "{" WHOLE ",\"watts\":\"1\"}", "/watts", F_type, 0 },
+	{ "{" WHOLE ",\"dimmable\":1}", "/dimmable", F_type, 0 },
+	{ "{" WHOLE ",\"dimmable\":\"true\"}", "/dimmable", F_type, 0 },
+	{ "{" WHOLE ",\"shade\":\"Dark\"}", "/shade", F_not_allowed, 0 },
+	{ "{" WHOLE ",\"shade\":0}", "/shade", F_type, 0 },
+	{ "{" WHOLE ",\"maker\":\"x\"}", "/maker", F_uuid, 0 },
+	{ "{" WHOLE ",\"maker\":7}", "/maker", F_type, 0 },
+	{ "{" WHOLE ",\"made_at\":\"yesterday\"}", "/made_at", F_time, 0 },
+	{ "{" WHOLE ",\"tags\":\"a\"}", "/tags", F_type, 0 },
+	{ "{" WHOLE ",\"tags\":null}", "/tags", F_type, 0 },
+	{ "{" WHOLE ",\"tags\":[\"a\",2]}", "/tags/1", F_type, 0 },
+	{ "{" WHOLE ",\"tags\":[\"a\",null]}", "/tags/1", F_type, 0 },
+	{ "{" WHOLE ",\"tags\":[\"abcde\"]}", "/tags/0", F_too_long, 4 },
+	{ "{" WHOLE ",\"tags\":[\"a\",\"b\",\"c\",4]}", "/tags", F_too_many, 3 },
+	{ "{" WHOLE ",\"sizes\":[1,2.5]}", "/sizes/1", F_type, 0 },
+	{ "{" WHOLE ",\"sizes\":[\"1\"]}", "/sizes/0", F_type, 0 },
+	{ "{" WHOLE ",\"sizes\":[[1]]}", "/sizes/0", F_type, 0 },
+	{ "{" WHOLE ",\"extra\":[]}", "/extra", F_type, 0 },
+	{ "{" WHOLE ",\"extra\":null}", "/extra", F_type, 0 },
+	{ "{" WHOLE ",\"others\":[1]}", "/others/0", F_type, 0 },
+	{ "{" WHOLE ",\"others\":{}}", "/others", F_type, 0 },
+	{ "{" WHOLE ",\"others\":[{\"amount\":1,\"currency\":\"THB\"},{\"amount\":1,\"currency\":\"thb\"}]}", "/others/1/currency", F_currency, 0 },
+	{ "{" WHOLE ",\"note\":5}", "/note", F_type, 0 },
+	{ "{" WHOLE ",\"note\":\"123456789012345678901\"}", "/note", F_too_long, 20 },
+	{ "{" WHOLE ",\"sale\":null}", "/sale", F_type, 0 },
+	{ "{" WHOLE ",\"old_price\":{\"amount\":1,\"currency\":\"AAA\"}}", "/old_price/currency", F_not_allowed, 0 },
+	{ "{" WHOLE ",\"words\":[1]}", "/words/0", F_type, 0 },
+	{ "{\"sku\":\"\",\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_too_short, 1 },
+	{ "{\"sku\":\"123456789\",\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_too_long, 8 },
+	{ "{\"sku\":{\"a\":1},\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_type, 0 },
+};
+/* clang-format on */
+
 static void
 each_wrong_field_is_told_with_its_pointer(void **state)
 {
-	/* clang-format off */
-	static const struct { const char *text, *pointer; FieldCode code; int64_t number; } rows[] = {
-		{ "[]", "", F_type, 0 },
-		{ "null", "", F_type, 0 },
-		{ "\"{}\"", "", F_type, 0 },
-		{ "12", "", F_type, 0 },
-		{ "{\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_required, 0 },
-		{ "{\"sku\":null,\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_required, 0 },
-		{ "{\"sku\":\"A\",\"price\":null}", "/price", F_required, 0 },
-		{ "{\"sku\":\"A\",\"price\":{\"amount\":1}}", "/price/currency", F_required, 0 },
-		{ "{\"sku\":\"A\",\"price\":{\"amount\":1,\"currency\":\"THB\",\"a/b~c\":1}}", "/price/a~1b~0c", F_unknown_field, 0 },
-		{ "{\"sku\":\"A\",\"price\":{\"amount\":-1,\"currency\":\"THB\"}}", "/price/amount", F_too_small, 0 },
-		{ "{\"sku\":\"A\",\"price\":{\"amount\":9007199254740992,\"currency\":\"THB\"}}", "/price/amount", F_too_large, INT64_C(9007199254740991) },
-		{ "{\"sku\":\"A\",\"price\":{\"amount\":\"1\",\"currency\":\"THB\"}}", "/price/amount", F_type, 0 },
-		{ "{\"sku\":\"A\",\"price\":[1,\"THB\"]}", "/price", F_type, 0 },
-		{ "{" WHOLE ",\"id\":\"01930000-0000-7000-8000-00000000000A\"}", "/id", F_unknown_field, 0 },
-		{ "{" WHOLE ",\"SKU\":\"A\"}", "/SKU", F_unknown_field, 0 },
-		{ "{" WHOLE ",\"\":1}", "/", F_unknown_field, 0 },
-		{ "{" WHOLE ",\"ราคา\":1}", "/ราคา", F_unknown_field, 0 },
-		{ "{" WHOLE ",\"stock\":\"1\"}", "/stock", F_type, 0 },
-		{ "{" WHOLE ",\"stock\":true}", "/stock", F_type, 0 },
-		{ "{" WHOLE ",\"stock\":null}", "/stock", F_type, 0 },
-		{ "{" WHOLE ",\"stock\":1.0}", "/stock", F_type, 0 },
-		{ "{" WHOLE ",\"stock\":1e1}", "/stock", F_type, 0 },
-		{ "{" WHOLE ",\"stock\":101}", "/stock", F_too_large, 100 },
-		{ "{" WHOLE ",\"stock\":-1}", "/stock", F_too_small, 0 },
-		{ "{" WHOLE ",\"stock\":18446744073709551616}", "/stock", F_too_large, 100 },
-		{ "{" WHOLE ",\"stock\":-99999999999999999999}", "/stock", F_too_small, 0 },
-		{ "{" WHOLE ",\"sale\":9223372036854775808}", "/sale", F_too_large, INT64_MAX },
-		{ "{" WHOLE ",\"watts\":\"1\"}", "/watts", F_type, 0 },
-		{ "{" WHOLE ",\"dimmable\":1}", "/dimmable", F_type, 0 },
-		{ "{" WHOLE ",\"dimmable\":\"true\"}", "/dimmable", F_type, 0 },
-		{ "{" WHOLE ",\"shade\":\"Dark\"}", "/shade", F_not_allowed, 0 },
-		{ "{" WHOLE ",\"shade\":0}", "/shade", F_type, 0 },
-		{ "{" WHOLE ",\"maker\":\"x\"}", "/maker", F_uuid, 0 },
-		{ "{" WHOLE ",\"maker\":7}", "/maker", F_type, 0 },
-		{ "{" WHOLE ",\"made_at\":\"yesterday\"}", "/made_at", F_time, 0 },
-		{ "{" WHOLE ",\"tags\":\"a\"}", "/tags", F_type, 0 },
-		{ "{" WHOLE ",\"tags\":null}", "/tags", F_type, 0 },
-		{ "{" WHOLE ",\"tags\":[\"a\",2]}", "/tags/1", F_type, 0 },
-		{ "{" WHOLE ",\"tags\":[\"a\",null]}", "/tags/1", F_type, 0 },
-		{ "{" WHOLE ",\"tags\":[\"abcde\"]}", "/tags/0", F_too_long, 4 },
-		{ "{" WHOLE ",\"tags\":[\"a\",\"b\",\"c\",4]}", "/tags", F_too_many, 3 },
-		{ "{" WHOLE ",\"sizes\":[1,2.5]}", "/sizes/1", F_type, 0 },
-		{ "{" WHOLE ",\"sizes\":[\"1\"]}", "/sizes/0", F_type, 0 },
-		{ "{" WHOLE ",\"sizes\":[[1]]}", "/sizes/0", F_type, 0 },
-		{ "{" WHOLE ",\"extra\":[]}", "/extra", F_type, 0 },
-		{ "{" WHOLE ",\"extra\":null}", "/extra", F_type, 0 },
-		{ "{" WHOLE ",\"others\":[1]}", "/others/0", F_type, 0 },
-		{ "{" WHOLE ",\"others\":{}}", "/others", F_type, 0 },
-		{ "{" WHOLE ",\"others\":[{\"amount\":1,\"currency\":\"THB\"},{\"amount\":1,\"currency\":\"thb\"}]}", "/others/1/currency", F_currency, 0 },
-		{ "{" WHOLE ",\"note\":5}", "/note", F_type, 0 },
-		{ "{" WHOLE ",\"note\":\"123456789012345678901\"}", "/note", F_too_long, 20 },
-		{ "{" WHOLE ",\"sale\":null}", "/sale", F_type, 0 },
-		{ "{" WHOLE ",\"old_price\":{\"amount\":1,\"currency\":\"AAA\"}}", "/old_price/currency", F_not_allowed, 0 },
-		{ "{" WHOLE ",\"words\":[1]}", "/words/0", F_type, 0 },
-		{ "{\"sku\":\"\",\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_too_short, 1 },
-		{ "{\"sku\":\"123456789\",\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_too_long, 8 },
-		{ "{\"sku\":{\"a\":1},\"price\":{\"amount\":1,\"currency\":\"THB\"}}", "/sku", F_type, 0 },
-	};
-	/* clang-format on */
 	FieldErrors errors;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		lamp_read(rows[i].text, &errors);
-		if (errors.n != 1 || !str_eq(errors.v[0].pointer, str_of(rows[i].pointer)) ||
-		    errors.v[0].code != rows[i].code || errors.v[0].number != rows[i].number)
-			fail_msg("%s gave %zu errors, first %.*s %s", rows[i].text, errors.n,
-			         errors.n == 0 ? 0 : (int)errors.v[0].pointer.n,
+	for (size_t i = 0; i < COUNT(wrong_fields); i++) {
+		lamp_read(wrong_fields[i].text, &errors);
+		if (errors.n != 1 ||
+		    !str_eq(errors.v[0].pointer, str_of(wrong_fields[i].pointer)) ||
+		    errors.v[0].code != wrong_fields[i].code ||
+		    errors.v[0].number != wrong_fields[i].number)
+			fail_msg("%s gave %zu errors, first %.*s %s", wrong_fields[i].text,
+			         errors.n, errors.n == 0 ? 0 : (int)errors.v[0].pointer.n,
 			         errors.v[0].pointer.p,
 			         message_rows[errors.v[0].code].text[LANG_EN]);
 	}

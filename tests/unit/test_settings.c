@@ -164,99 +164,99 @@ all_faults_are_found_at_once(void **state)
 	                           "5: log.form: 'xml' is none of json|text\n");
 }
 
+/* clang-format off */
+static const struct {
+	const char *set;
+	bool good;
+} values[] = {
+	{ "http.base_path=", true },
+	{ "mail.smtp_url=", true },
+	{ "mail.smtp_url=smtp://localhost", true },
+	{ "mail.smtp_url=localhost", false },
+	{ "mail.from=", true },
+	{ "mail.from=Shop <no-reply@example.org>", true },
+	{ "mail.from=Shop", false },
+	{ "mail.starttls=demanded", true },
+	{ "mail.starttls=on", false },
+	{ "mail.ca_file=", true },
+	{ "mail.ca_file=/etc/ssl/mail.pem", true },
+	{ "mail.ca_file=mail.pem", false },
+	{ "http.base_path=/api/v2.0", true },
+	{ "http.base_path=api", false },
+	{ "http.base_path=/api/", false },
+	{ "http.base_path=//api", false },
+	{ "http.base_path=/a/../b", false },
+	{ "http.base_path=/a b", false },
+	{ "listen.socket=/run/x.sock", true },
+	{ "listen.socket=127.0.0.1:9000", true },
+	{ "listen.socket=[::1]:9000", true },
+	{ "listen.socket=::1:9000", false },
+	{ "listen.socket=localhost:9000", false },
+	{ "listen.socket=127.0.0.1:0", false },
+	{ "listen.socket=127.0.0.1:65536", false },
+	{ "listen.socket=:9000", false },
+	{ "listen.socket=x.sock", false },
+	{ "listen.socket=", false },
+	{ "listen.mode=0660", true },
+	{ "listen.mode=660", true },
+	{ "listen.mode=0668", false },
+	{ "listen.mode=4777", false },
+	{ "listen.allow=127.0.0.1 ::1", true },
+	{ "listen.allow=10.0.0.0/8", false },
+	{ "http.trusted_proxies=10.0.0.0/8", true },
+	{ "http.trusted_proxies=10.0.0.0/33", false },
+	{ "http.trusted_proxies=::/129", false },
+	{ "http.trusted_proxies=10.0.0/8", false },
+	{ "cors.origins=https://www.example.org http://localhost:3000 http://[::1]:80", true },
+	{ "cors.origins=*", false },
+	{ "cors.origins=null", false },
+	{ "cors.origins=https://www.example.org/", false },
+	{ "cors.origins=https://WWW.example.org", false },
+	{ "cors.methods=GET get", false },
+	{ "cors.headers=X-One,X-Two", true },
+	{ "cors.headers=X:One", false },
+#ifdef HAVE_HIREDIS
+	{ "redis.url=unix:///run/redis.sock", true },
+	{ "redis.url=unix:///run/redis.sock?3", true },
+	{ "redis.url=redis://127.0.0.1:6379", true },
+	{ "redis.url=redis://:p@ss:w/rd@[::1]:6379/2", true },
+	{ "redis.url=redis://user:password@127.0.0.1:6379", true },
+	{ "redis.url=redis://user@127.0.0.1:6379", false }, /* and no password */
+	{ "redis.url=redis://redis-1.example.org:6379/1", true },
+	{ "redis.url=redis://127.0.0.1", false },
+	{ "redis.url=redis://127.0.0.256:6379", false },
+	{ "redis.url=redis://a b:6379", false },
+	{ "redis.url=redis://localhost:0", false },
+	{ "redis.url=redis://127.0.0.1:6379/x", false },
+	{ "redis.url=redis:///run/redis.sock", false },
+	{ "redis.url=rediss://127.0.0.1:6379", false }, /* hiredis has no TLS here */
+	{ "redis.url=127.0.0.1:6379", false },
+#else
+	{ "redis.url=redis://127.0.0.1:6379", false },
+#endif
+	{ "redis.url=", true },
+	{ "redis.timeout_ms=0", false },
+	{ "limits.user_per_minute=0", true },
+	{ "limits.user_per_minute=10000001", false },
+	{ "run.dir=run", false },
+	{ "auth.issuer=", false },
+	{ "auth.refresh_absolute_s=60", false }, /* less than the idle time */
+	{ "pool.workers", false },
+	{ "workers=1", false },
+	{ "pool.workrs=1", false },
+};
+/* clang-format on */
+
 static void
 values_must_be_what_they_are_for(void **state)
 {
-	/* clang-format off */
-	static const struct {
-		const char *set;
-		bool good;
-	} rows[] = {
-		{ "http.base_path=", true },
-		{ "mail.smtp_url=", true },
-		{ "mail.smtp_url=smtp://localhost", true },
-		{ "mail.smtp_url=localhost", false },
-		{ "mail.from=", true },
-		{ "mail.from=Shop <no-reply@example.org>", true },
-		{ "mail.from=Shop", false },
-		{ "mail.starttls=demanded", true },
-		{ "mail.starttls=on", false },
-		{ "mail.ca_file=", true },
-		{ "mail.ca_file=/etc/ssl/mail.pem", true },
-		{ "mail.ca_file=mail.pem", false },
-		{ "http.base_path=/api/v2.0", true },
-		{ "http.base_path=api", false },
-		{ "http.base_path=/api/", false },
-		{ "http.base_path=//api", false },
-		{ "http.base_path=/a/../b", false },
-		{ "http.base_path=/a b", false },
-		{ "listen.socket=/run/x.sock", true },
-		{ "listen.socket=127.0.0.1:9000", true },
-		{ "listen.socket=[::1]:9000", true },
-		{ "listen.socket=::1:9000", false },
-		{ "listen.socket=localhost:9000", false },
-		{ "listen.socket=127.0.0.1:0", false },
-		{ "listen.socket=127.0.0.1:65536", false },
-		{ "listen.socket=:9000", false },
-		{ "listen.socket=x.sock", false },
-		{ "listen.socket=", false },
-		{ "listen.mode=0660", true },
-		{ "listen.mode=660", true },
-		{ "listen.mode=0668", false },
-		{ "listen.mode=4777", false },
-		{ "listen.allow=127.0.0.1 ::1", true },
-		{ "listen.allow=10.0.0.0/8", false },
-		{ "http.trusted_proxies=10.0.0.0/8", true },
-		{ "http.trusted_proxies=10.0.0.0/33", false },
-		{ "http.trusted_proxies=::/129", false },
-		{ "http.trusted_proxies=10.0.0/8", false },
-		{ "cors.origins=https://www.example.org http://localhost:3000 http://[::1]:80", true },
-		{ "cors.origins=*", false },
-		{ "cors.origins=null", false },
-		{ "cors.origins=https://www.example.org/", false },
-		{ "cors.origins=https://WWW.example.org", false },
-		{ "cors.methods=GET get", false },
-		{ "cors.headers=X-One,X-Two", true },
-		{ "cors.headers=X:One", false },
-#ifdef HAVE_HIREDIS
-		{ "redis.url=unix:///run/redis.sock", true },
-		{ "redis.url=unix:///run/redis.sock?3", true },
-		{ "redis.url=redis://127.0.0.1:6379", true },
-		{ "redis.url=redis://:p@ss:w/rd@[::1]:6379/2", true },
-		{ "redis.url=redis://user:password@127.0.0.1:6379", true },
-		{ "redis.url=redis://user@127.0.0.1:6379", false }, /* and no password */
-		{ "redis.url=redis://redis-1.example.org:6379/1", true },
-		{ "redis.url=redis://127.0.0.1", false },
-		{ "redis.url=redis://127.0.0.256:6379", false },
-		{ "redis.url=redis://a b:6379", false },
-		{ "redis.url=redis://localhost:0", false },
-		{ "redis.url=redis://127.0.0.1:6379/x", false },
-		{ "redis.url=redis:///run/redis.sock", false },
-		{ "redis.url=rediss://127.0.0.1:6379", false }, /* hiredis has no TLS here */
-		{ "redis.url=127.0.0.1:6379", false },
-#else
-		{ "redis.url=redis://127.0.0.1:6379", false },
-#endif
-		{ "redis.url=", true },
-		{ "redis.timeout_ms=0", false },
-		{ "limits.user_per_minute=0", true },
-		{ "limits.user_per_minute=10000001", false },
-		{ "run.dir=run", false },
-		{ "auth.issuer=", false },
-		{ "auth.refresh_absolute_s=60", false }, /* less than the idle time */
-		{ "pool.workers", false },
-		{ "workers=1", false },
-		{ "pool.workrs=1", false },
-	};
-	/* clang-format on */
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(values); i++) {
 		Str faults = STR_NONE;
-		Settings *settings = settings_read(NULL, &rows[i].set, 1, arena, &faults);
+		Settings *settings = settings_read(NULL, &values[i].set, 1, arena, &faults);
 
-		if ((settings != NULL) != rows[i].good)
-			fail_msg("%s: %.*s", rows[i].set, STR_ARG(faults));
+		if ((settings != NULL) != values[i].good)
+			fail_msg("%s: %.*s", values[i].set, STR_ARG(faults));
 		settings_free(settings);
 	}
 }

@@ -110,65 +110,65 @@ each_datatype_takes_what_it_holds_and_nothing_more(void **state)
 	arena_close(arena);
 }
 
+static const struct {
+	const char *shape, *data, *want; /* want: code and pointer below the input */
+} shapes[] = {
+	{ "[]", "[7]", "" },
+	{ "[0]", "[]", "" },
+	{ "[2,0]", "[[],[]]", "" },
+	{ "[2,0]", "[]", "" },
+	{ "[0,3]", "[]", "" },
+	{ "[2,3]", "[1,2,3,4,5,6]", "" },
+	{ "[2,3]", "[[1,2,3],[4,5,6]]", "" },
+	{ "[2,3]", " [ [ 1 , 2,3 ],\r\n[4,5,6] ] ", "" },
+	{ "[1,2,2]", "[[[1,2],[3,4]]]", "" },
+	{ "[]", "7", "type /data" },
+	{ "[]", "[]", "shape /data" },
+	{ "[2,3]", "[1,2,3,4,5]", "shape /data" },
+	{ "[2,3]", "[1,2,3,4,5,6,7]", "shape /data" },
+	{ "[2,3]", "[[1,2,3],[4,5]]", "shape /data/1" },
+	{ "[2,3]", "[[1,2,3]]", "shape /data" },
+	{ "[2,3]", "[[1,2,3],[4,5,6],[7,8,9]]", "shape /data" },
+	{ "[2,3]", "[[1,2,3],4]", "shape /data/1" },
+	{ "[2,3]", "[[1,2,3],[4,[5],6]]", "shape /data/1/1" },
+	{ "[2,2]", "[1,[2],3,4]", "shape /data/1" },
+	{ "[1,2,2]", "[[[1,2],[3,4,5]]]", "shape /data/0/1" },
+	{ "[1,2,2]", "[[1,2,3,4]]", "shape /data/0/0" },
+	{ "[2]", "{\"0\":1}", "type /data" },
+	{ "[2]", "\"12\"", "type /data" },
+	{ "[2]", "null", "type /data" },
+	{ "[2]", "[1,{\"a\":[1]}]", "type /data/1" },
+	{ "[-1]", "[1]", "too_small /shape/0" },
+	{ "[1.0]", "[1]", "type /shape/0" },
+	{ "[\"1\"]", "[1]", "type /shape/0" },
+	{ "1", "[1]", "type /shape" },
+	{ "null", "[1]", "type /shape" },
+	{ "[4294967296,4294967296]", "[1]", "out_of_range /shape/1" },
+	{ "[4294967296,2]", "[1]", "shape /data" },
+	{ "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[1]", "" },
+	{ "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[1]",
+	  "too_many /shape" },
+};
+
 static void
 data_are_flat_or_nested_as_the_shape_says(void **state)
 {
-	static const struct {
-		const char *shape, *data, *want; /* want: code and pointer below the input */
-	} rows[] = {
-		{ "[]", "[7]", "" },
-		{ "[0]", "[]", "" },
-		{ "[2,0]", "[[],[]]", "" },
-		{ "[2,0]", "[]", "" },
-		{ "[0,3]", "[]", "" },
-		{ "[2,3]", "[1,2,3,4,5,6]", "" },
-		{ "[2,3]", "[[1,2,3],[4,5,6]]", "" },
-		{ "[2,3]", " [ [ 1 , 2,3 ],\r\n[4,5,6] ] ", "" },
-		{ "[1,2,2]", "[[[1,2],[3,4]]]", "" },
-		{ "[]", "7", "type /data" },
-		{ "[]", "[]", "shape /data" },
-		{ "[2,3]", "[1,2,3,4,5]", "shape /data" },
-		{ "[2,3]", "[1,2,3,4,5,6,7]", "shape /data" },
-		{ "[2,3]", "[[1,2,3],[4,5]]", "shape /data/1" },
-		{ "[2,3]", "[[1,2,3]]", "shape /data" },
-		{ "[2,3]", "[[1,2,3],[4,5,6],[7,8,9]]", "shape /data" },
-		{ "[2,3]", "[[1,2,3],4]", "shape /data/1" },
-		{ "[2,3]", "[[1,2,3],[4,[5],6]]", "shape /data/1/1" },
-		{ "[2,2]", "[1,[2],3,4]", "shape /data/1" },
-		{ "[1,2,2]", "[[[1,2],[3,4,5]]]", "shape /data/0/1" },
-		{ "[1,2,2]", "[[1,2,3,4]]", "shape /data/0/0" },
-		{ "[2]", "{\"0\":1}", "type /data" },
-		{ "[2]", "\"12\"", "type /data" },
-		{ "[2]", "null", "type /data" },
-		{ "[2]", "[1,{\"a\":[1]}]", "type /data/1" },
-		{ "[-1]", "[1]", "too_small /shape/0" },
-		{ "[1.0]", "[1]", "type /shape/0" },
-		{ "[\"1\"]", "[1]", "type /shape/0" },
-		{ "1", "[1]", "type /shape" },
-		{ "null", "[1]", "type /shape" },
-		{ "[4294967296,4294967296]", "[1]", "out_of_range /shape/1" },
-		{ "[4294967296,2]", "[1]", "shape /data" },
-		{ "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[1]",
-		  "" },
-		{ "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[1]",
-		  "too_many /shape" },
-	};
 	Arena *arena = arena_open(MIB(1));
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		const char *below = strchr(rows[i].want, '/');
+	for (size_t i = 0; i < COUNT(shapes); i++) {
+		const char *below = strchr(shapes[i].want, '/');
 		const char *want =
 		    below == NULL
 			? ""
 			: arena_print(arena, "invalid_tensor %.*s/inputs/0%s",
-		                      (int)(below - rows[i].want), rows[i].want, below);
+		                      (int)(below - shapes[i].want), shapes[i].want, below);
 		Str got;
 		Ctx ctx = { .arena = arena };
 		const char *body = arena_print(arena,
 		                               "{\"inputs\":[{\"name\":\"x\",\"datatype\":"
 		                               "\"INT32\",\"shape\":%s,\"data\":%s}]}",
-		                               rows[i].shape, rows[i].data);
+		                               shapes[i].shape, shapes[i].data);
 
 		/* the first is what counts: a list of a wrong length may hold other faults */
 		got = told(arena, tensor_request_check(&ctx, str_of(body), &(TensorPlan){ 0 }));
@@ -178,80 +178,76 @@ data_are_flat_or_nested_as_the_shape_says(void **state)
 	arena_close(arena);
 }
 
+static const struct {
+	const char *body, *want;
+} frames[] = {
+	{ "{\"inputs\":[" INPUT "]}", "" },
+	{ "{\"id\":\"a\",\"parameters\":{\"priority\":1},\"inputs\":[" INPUT "],\"outputs\":["
+	  "{\"name\":\"y\",\"parameters\":{\"classification\":3}}]}",
+	  "" },
+	{ "{\"id\":null,\"parameters\":null,\"inputs\":[" INPUT "],\"outputs\":null}", "" },
+	{ "{\"\\u0069nputs\":[" INPUT "]}", "" },
+	{ "", "malformed_json" },
+	{ "{\"inputs\":[" INPUT "]", "malformed_json" },
+	{ "{\"inputs\":[" INPUT "]} x", "malformed_json" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"data\":["
+	  "NaN]}]}",
+	  "malformed_json" },
+	{ "{\"inputs\":[],\"inputs\":[]}", "malformed_json" },
+	{ "[" INPUT "]", "validation_failed type " },
+	{ "null", "validation_failed type " },
+	{ "{}", "invalid_tensor required /inputs" },
+	{ "{\"inputs\":null}", "invalid_tensor type /inputs" },
+	{ "{\"inputs\":{}}", "invalid_tensor type /inputs" },
+	{ "{\"inputs\":[]}", "invalid_tensor too_few /inputs" },
+	{ "{\"inputs\":[7]}", "invalid_tensor type /inputs/0" },
+	{ "{\"inputs\":[{}]}",
+	  "invalid_tensor required /inputs/0/name required "
+	  "/inputs/0/datatype required /inputs/0/shape required /inputs/0/data" },
+	{ "{\"inputs\":[" INPUT "," INPUT "]}", "invalid_tensor repeated /inputs/1/name" },
+	{ "{\"inputs\":[" INPUT "],\"input\":1,\"a/b~\":2}",
+	  "validation_failed unknown_field /input unknown_field /a~1b~0" },
+	{ "{\"inputs\":[{\"nam\":\"x\","
+	  "\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[1],"
+	  "\"data\":[true]}]}",
+	  "validation_failed unknown_field /inputs/0/nam" },
+	{ "{\"id\":7,\"inputs\":[" INPUT "]}", "validation_failed type /id" },
+	{ "{\"parameters\":[],\"inputs\":[" INPUT "]}", "validation_failed type /parameters" },
+	{ "{\"inputs\":[{\"name\":\"\",\"datatype\":\"BF16\",\"shape\":[1],\"data\":[1]"
+	  "}]}",
+	  "invalid_tensor too_short /inputs/0/name not_allowed /inputs/0/datatype" },
+	{ "{\"inputs\":[{\"name\":1,\"datatype\":2,\"shape\":[1],\"data\":[1]}]}",
+	  "invalid_tensor type /inputs/0/name type /inputs/0/datatype" },
+	{ "{\"inputs\":[" INPUT "],\"outputs\":{}}", "invalid_tensor type /outputs" },
+	{ "{\"inputs\":[" INPUT "],\"outputs\":[{\"name\":\"y\"},{\"name\":\"y\"},{}]}",
+	  "invalid_tensor repeated /outputs/1/name required /outputs/2/name" },
+	/* what JSON does not carry here */
+	{ "{\"parameters\":{\"binary_data_output\":true},\"inputs\":[" INPUT "]}",
+	  "validation_failed not_allowed /parameters/binary_data_output" },
+	{ "{\"parameters\":{\"binary_data_output\":false},\"inputs\":[" INPUT "]}", "" },
+	{ "{\"inputs\":[" INPUT "],\"outputs\":[{\"name\":\"y\",\"parameters\":"
+	  "{\"binary_data\":true}}]}",
+	  "invalid_tensor not_allowed "
+	  "/outputs/0/parameters/binary_data" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[1],"
+	  "\"parameters\":"
+	  "{\"binary_data_size\":1}}]}",
+	  "invalid_tensor not_allowed "
+	  "/inputs/0/parameters/binary_data_size required /inputs/0/data" },
+	{ "{\"inputs\":[" INPUT "],\"outputs\":[{\"name\":\"y\",\"parameters\":"
+	  "{\"shared_memory_region\":\"r\"}}]}",
+	  "invalid_tensor not_allowed "
+	  "/outputs/0/parameters/shared_memory_region" },
+};
+
 static void
 the_frame_of_a_request_is_the_protocols(void **state)
 {
 #define INPUT "{\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[1],\"data\":[true]}"
-	static const struct {
-		const char *body, *want;
-	} rows[] = {
-		{ "{\"inputs\":[" INPUT "]}", "" },
-		{ "{\"id\":\"a\",\"parameters\":{\"priority\":1},\"inputs\":[" INPUT
-		  "],\"outputs\":["
-		  "{\"name\":\"y\",\"parameters\":{\"classification\":3}}]}",
-		  "" },
-		{ "{\"id\":null,\"parameters\":null,\"inputs\":[" INPUT "],\"outputs\":null}",
-		  "" },
-		{ "{\"\\u0069nputs\":[" INPUT "]}", "" },
-		{ "", "malformed_json" },
-		{ "{\"inputs\":[" INPUT "]", "malformed_json" },
-		{ "{\"inputs\":[" INPUT "]} x", "malformed_json" },
-		{ "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"data\":["
-		  "NaN]}]}",
-		  "malformed_json" },
-		{ "{\"inputs\":[],\"inputs\":[]}", "malformed_json" },
-		{ "[" INPUT "]", "validation_failed type " },
-		{ "null", "validation_failed type " },
-		{ "{}", "invalid_tensor required /inputs" },
-		{ "{\"inputs\":null}", "invalid_tensor type /inputs" },
-		{ "{\"inputs\":{}}", "invalid_tensor type /inputs" },
-		{ "{\"inputs\":[]}", "invalid_tensor too_few /inputs" },
-		{ "{\"inputs\":[7]}", "invalid_tensor type /inputs/0" },
-		{ "{\"inputs\":[{}]}",
-		  "invalid_tensor required /inputs/0/name required "
-		  "/inputs/0/datatype required /inputs/0/shape required /inputs/0/data" },
-		{ "{\"inputs\":[" INPUT "," INPUT "]}",
-		  "invalid_tensor repeated /inputs/1/name" },
-		{ "{\"inputs\":[" INPUT "],\"input\":1,\"a/b~\":2}",
-		  "validation_failed unknown_field /input unknown_field /a~1b~0" },
-		{ "{\"inputs\":[{\"nam\":\"x\","
-		  "\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[1],"
-		  "\"data\":[true]}]}",
-		  "validation_failed unknown_field /inputs/0/nam" },
-		{ "{\"id\":7,\"inputs\":[" INPUT "]}", "validation_failed type /id" },
-		{ "{\"parameters\":[],\"inputs\":[" INPUT "]}",
-		  "validation_failed type /parameters" },
-		{ "{\"inputs\":[{\"name\":\"\",\"datatype\":\"BF16\",\"shape\":[1],\"data\":[1]"
-		  "}]}",
-		  "invalid_tensor too_short /inputs/0/name not_allowed /inputs/0/datatype" },
-		{ "{\"inputs\":[{\"name\":1,\"datatype\":2,\"shape\":[1],\"data\":[1]}]}",
-		  "invalid_tensor type /inputs/0/name type /inputs/0/datatype" },
-		{ "{\"inputs\":[" INPUT "],\"outputs\":{}}", "invalid_tensor type /outputs" },
-		{ "{\"inputs\":[" INPUT "],\"outputs\":[{\"name\":\"y\"},{\"name\":\"y\"},{}]}",
-		  "invalid_tensor repeated /outputs/1/name required /outputs/2/name" },
-		/* what JSON does not carry here */
-		{ "{\"parameters\":{\"binary_data_output\":true},\"inputs\":[" INPUT "]}",
-		  "validation_failed not_allowed /parameters/binary_data_output" },
-		{ "{\"parameters\":{\"binary_data_output\":false},\"inputs\":[" INPUT "]}",
-		  "" },
-		{ "{\"inputs\":[" INPUT "],\"outputs\":[{\"name\":\"y\",\"parameters\":"
-		  "{\"binary_data\":true}}]}",
-		  "invalid_tensor not_allowed "
-		  "/outputs/0/parameters/binary_data" },
-		{ "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[1],"
-		  "\"parameters\":"
-		  "{\"binary_data_size\":1}}]}",
-		  "invalid_tensor not_allowed "
-		  "/inputs/0/parameters/binary_data_size required /inputs/0/data" },
-		{ "{\"inputs\":[" INPUT "],\"outputs\":[{\"name\":\"y\",\"parameters\":"
-		  "{\"shared_memory_region\":\"r\"}}]}",
-		  "invalid_tensor not_allowed "
-		  "/outputs/0/parameters/shared_memory_region" },
-	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++)
-		check_request(rows[i].body, &(TensorPlan){ 0 }, rows[i].want);
+	for (size_t i = 0; i < COUNT(frames); i++)
+		check_request(frames[i].body, &(TensorPlan){ 0 }, frames[i].want);
 }
 
 static void
