@@ -178,6 +178,8 @@ data_are_flat_or_nested_as_the_shape_says(void **state)
 	arena_close(arena);
 }
 
+#define INPUT "{\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[1],\"data\":[true]}"
+
 static const struct {
 	const char *body, *want;
 } frames[] = {
@@ -243,8 +245,6 @@ static const struct {
 static void
 the_frame_of_a_request_is_the_protocols(void **state)
 {
-#define INPUT "{\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[1],\"data\":[true]}"
-
 	(void)state;
 	for (size_t i = 0; i < COUNT(frames); i++)
 		check_request(frames[i].body, &(TensorPlan){ 0 }, frames[i].want);
