@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 import fcgi  # noqa: E402
 from fcgi import record  # noqa: E402
 
-BATCH = 200          # cases at the same time
+BATCH = 600          # cases at the same time
 CASE_SECONDS = 15    # until each must be over
 PROBE_SECONDS = 0.5  # for the good request after a batch
 
