@@ -1,11 +1,11 @@
 /*
  * The floor of scripts/bench: pre-forked libfcgi workers whose every answer is the same few
- *bytes.
+ * bytes.
  *
  *	empty SOCKET WORKERS
  *
  * What a request costs here is the web server's and FastCGI's share; nothing behind them can
- *take it away.
+ * take it away.
  */
 
 #include <fcgiapp.h>
