@@ -3,12 +3,12 @@
 /*
  * The query generator: SQL that is checked when C is compiled.
  *
- *	lock   a running server describes every statement; schema/queries.lock keeps what it
- *said check  the same, compared with the lock emit   typed C from the statements, the lock and
- *the models; no server
+ *	lock   a running server describes every statement; schema/queries.lock keeps its words
+ *	check  the same, compared with the lock
+ *	emit   typed C from the statements, the lock and the models; no server
  *
  * A run has one arena and lives until the process ends. What is wrong is written to standard
- *error as "file:line: words", counted, and ends the run before anything is written.
+ * error as "file:line: words", counted, and ends the run before anything is written.
  *
  *	qgen_read.c   .sql files into queries: name line, constraints, a template
  *	qgen_text.c   a template into the statement of one combination of choices

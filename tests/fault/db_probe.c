@@ -4,8 +4,8 @@
  *	db_probe DSN named|unnamed < requests
  *
  * A request is "MS COMMAND [N]", MS its deadline. An answer has tabs between: the problem's
- *code or "ok", milliseconds, "again" or "-", connections made, and the value or what is inside
- *the problem.
+ * code or "ok", milliseconds, "again" or "-", connections made, and the value or what is inside
+ * the problem.
  *
  *	ready      db_ready
  *	read N     the note of item N
