@@ -64,8 +64,10 @@ write_end(_Atomic uint32_t *seq)
 	                      memory_order_release);
 }
 
-/* Was nothing written since seq was `before`? A writer that was killed inside is waited for in
- * vain. */
+/*
+ * Was nothing written since seq was `before`? A writer that was killed inside is waited for in
+ * vain.
+ */
 static bool
 read_whole(const _Atomic uint32_t *seq, uint32_t before)
 {
@@ -377,7 +379,8 @@ board_memory_set(Board *board, int slot, int64_t bytes)
 
 /* --- lanes and gates */
 
-/* A place among the first `most`, or -1. Slots begin at different places, so they seldom meet.
+/*
+ * A place among the first `most`, or -1. Slots begin at different places, so they seldom meet.
  */
 static int
 place_take(BoardPlaces *places, int slot, int most)

@@ -28,12 +28,12 @@ typedef enum WorkerState {
 	WORKER_DRAINING
 } WorkerState;
 typedef enum Lane {
-	LANE_API,
+	LANE_API, /* unless a route says */
 	LANE_AUTH,
 	LANE_INFERENCE,
 	LANE_OPS,
 	LANES
-} Lane; /* 0: unless a route says */
+} Lane;
 typedef enum Gate { GATE_HASH, GATES } Gate;
 typedef enum SlotKind { SLOT_WORKER, SLOT_KEEPER } SlotKind;
 typedef enum EpochKind { EPOCH_SESSION, EPOCH_USER, EPOCH_KEY, EPOCH_ROLE } EpochKind;
@@ -95,7 +95,6 @@ int board_orphan(const Board *board, int slot);
 
 /* Forget the counters by route when the table of routes (its hash) is another than before. */
 void board_routes_set(Board *board, uint64_t hash);
-uint64_t board_routes(const Board *board);
 
 /* --- the parent */
 int board_slot_take(Board *board, int pid); /* a free slot, to be freed by us; -1 when full */
@@ -103,8 +102,8 @@ int board_slot_take(Board *board, int pid); /* a free slot, to be freed by us; -
 void board_slot_set(Board *board, int slot, uint32_t generation, Deadline ready_by);
 void board_slot_pid_set(Board *board, int slot, int pid);        /* after it: the child's */
 void board_slot_kind_set(Board *board, int slot, SlotKind kind); /* taken as a worker's */
-void board_slot_free(Board *board,
-                     int slot); /* its worker is gone: lanes and gates come back */
+/* its worker is gone: lanes and gates come back */
+void board_slot_free(Board *board, int slot);
 void board_generation_set(Board *board, uint32_t generation);
 uint32_t board_generation(const Board *board);
 void board_parent_set(Board *board, int pid, Instant started); /* pid 0: none */
@@ -131,8 +130,8 @@ void board_queue_set(Board *board, int length, int64_t now_us, int64_t step_us);
 void board_queue_close(Board *board, int length);
 
 int board_queue(const Board *board); /* as the parent saw it lately; -1: not known */
-bool board_queue_over(
-    const Board *board); /* closed, and all who are still served are accepted */
+/* closed, and all who are still served are accepted */
+bool board_queue_over(const Board *board);
 
 /* A worker has accepted one. Returns how long that waited at least, microseconds. */
 int64_t board_accepted(Board *board, int64_t now_us);

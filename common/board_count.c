@@ -159,9 +159,3 @@ board_routes_set(Board *board, uint64_t hash)
 		atomic_store(&counted->sum_us, 0);
 	}
 }
-
-uint64_t
-board_routes(const Board *board)
-{
-	return atomic_load(&board->routes);
-}

@@ -50,9 +50,8 @@ board_accepted(Board *board, int64_t now_us)
 	uint64_t number =
 	    1 + atomic_fetch_add_explicit(&board->accepted, 1, memory_order_relaxed);
 	uint64_t n = atomic_load_explicit(&board->moments, memory_order_acquire);
-	uint64_t oldest = n < BOARD_MOMENTS
-	                      ? 0
-	                      : n - BOARD_MOMENTS + 1; /* the one before may be written now */
+	/* the one before the oldest may be written now */
+	uint64_t oldest = n < BOARD_MOMENTS ? 0 : n - BOARD_MOMENTS + 1;
 	int64_t since_us = now_us;
 
 	for (uint64_t i = n; i > oldest; i--) {

@@ -35,8 +35,7 @@ window_over(Window window, int64_t window_ms, int64_t now_ms)
 	       window.start_ms - now_ms >= window_ms;
 }
 
-/* --- keys: SipHash-2-4 (Aumasson, Bernstein, 2012), so that nobody can aim at another's place
- */
+/* --- keys: SipHash-2-4 (Aumasson, Bernstein, 2012): nobody can aim at another's place */
 
 static uint64_t
 rotated(uint64_t word, unsigned bits)
@@ -82,8 +81,8 @@ key_hash(Board *board, unsigned kind, const uint8_t id[16])
 		          seeds[1] ^ UINT64_C(0x646f72616e646f6d),
 		          seeds[0] ^ UINT64_C(0x6c7967656e657261),
 		          seeds[1] ^ UINT64_C(0x7465646279746573) };
-	uint64_t words[3] = { 0, 0,
-		              UINT64_C(17) << 56 | kind }; /* 17 bytes: the id and its kind */
+	/* 17 bytes: the id and its kind */
+	uint64_t words[3] = { 0, 0, UINT64_C(17) << 56 | kind };
 
 	for (size_t i = 0; i < 16; i++)
 		words[i / 8] |= (uint64_t)id[i] << i % 8 * 8;
@@ -108,8 +107,10 @@ place_of_key(BoardRateSet *set, uint64_t key)
 	return NULL;
 }
 
-/* A place that is free or over, else the one that has taken least: a flood of new keys puts out
- * its own. */
+/*
+ * A place that is free or over, else the one that has taken least: a flood of new keys puts out
+ * its own.
+ */
 static BoardRate *
 place_to_take(BoardRateSet *set, int64_t window_ms, int64_t now_ms)
 {
@@ -162,7 +163,7 @@ board_rate_take(Board *board, unsigned kind, const uint8_t id[16], const RateRul
 	BoardRate *place =
 	    place_find(&board->rates[key % BOARD_RATE_SETS], key, window_ms, now_ms);
 	uint64_t seen = place == NULL ? 0 : atomic_load(&place->state);
-	Window window = { now_ms, 0 };
+	Window window;
 	bool passes;
 
 	do {
@@ -189,8 +190,7 @@ board_breaker_enter(Board *board, Breaker breaker, int64_t now_us, int64_t open_
 
 	if (until == 0)
 		return true;
-	/* Whoever moves the instant is the probe; should it die, the next comes when it is
-	 * over. */
+	/* whoever moves the instant is the probe; if it dies, the next comes after open_us */
 	return now_us >= until && atomic_compare_exchange_strong(&board->breakers[breaker],
 	                                                         &until, now_us + open_us);
 }

@@ -24,7 +24,8 @@ enum {
 	PIECE_BYTES = 4096 /* read at once */
 };
 
-/* A look-up in the background; on its own, since the resolver cannot be made to let go of it.
+/*
+ * A look-up in the background; on its own, since the resolver cannot be made to let go of it.
  */
 typedef struct Lookup {
 	struct addrinfo hints;
@@ -145,7 +146,8 @@ lookup_start(Cache *cache)
 		free(lookup);
 }
 
-/* Take over what a look-up has found, waiting at most so long; those known before may still do.
+/*
+ * Take over what a look-up has found, waiting at most so long; those known before may still do.
  */
 static void
 lookup_take(Cache *cache, int wait_ms)
@@ -238,8 +240,10 @@ link_connect_to(Cache *cache, const SocketAddress *to, Deadline deadline)
 	return error == 0 || fault(cache, "connect: %s", strerror(error));
 }
 
-/* The address that failed last is not the one that is tried next; after the last, the name is
- * asked. */
+/*
+ * The address that failed last is not the one that is tried next; after the last, the name is
+ * asked.
+ */
 static bool
 link_connect(Cache *cache, Deadline deadline)
 {
@@ -347,7 +351,8 @@ greet(Cache *cache, Arena *arena, Deadline deadline)
 	return url->database.n == 0 || ask(cache, arena, select, 2, deadline, &reply);
 }
 
-/* A connection on which nothing is under way; one that speaks unasked, or has ended, is none.
+/*
+ * A connection on which nothing is under way; one that speaks unasked, or has ended, is none.
  */
 static bool
 link_ready(Cache *cache, Arena *arena, Deadline deadline)

@@ -1,7 +1,9 @@
 #pragma once
 
-/* Bytes as text and back: base64 (RFC 4648 section 4), base64url without padding (section 5),
- * hex, percent. */
+/*
+ * Bytes as text and back: base64 (RFC 4648 section 4), base64url without padding (section 5),
+ * hex, percent.
+ */
 
 #include "common/str.h"
 

@@ -251,8 +251,7 @@ smtp_good(Str s)
 	return s.n == 0 || smtp_url_read(s, &url);
 }
 
-/* What an envelope and a header take without quotes. Source: RFC 5321 section 4.1.2,
- * Dot-string. */
+/* What an envelope and a header take without quotes. Source: RFC 5321 4.1.2, Dot-string. */
 static bool
 mailbox_good(Str s)
 {

@@ -77,8 +77,10 @@ is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-/* A copy in lower case when asked for, without control characters, so that no value makes a
- * line. */
+/*
+ * A copy in lower case when asked for, without control characters, so that no value makes a
+ * line.
+ */
 static Str
 header_clean(Arena *arena, Str s, bool lower)
 {

@@ -55,8 +55,10 @@ words_add(Talk *talk, Str s)
 	}
 }
 
-/* libcurl: a line of an answer, "250-..." or "250 ...". The last one that refuses is kept: what
- * comes after it is the farewell. */
+/*
+ * libcurl: a line of an answer, "250-..." or "250 ...". The last one that refuses is kept: what
+ * comes after it is the farewell.
+ */
 static size_t
 answer_gather(char *bytes, size_t size, size_t n, void *to)
 {
@@ -139,8 +141,10 @@ options_set(CURL *easy, const SmtpCall *call, Talk *talk, int left_ms)
 	OPTION(easy, CURLOPT_VERBOSE, 1L);
 }
 
-/* Is it this mail that the server does not want? Before MAIL it is us, or anybody, who is not
- * wanted, and a mail must not be lost for that. */
+/*
+ * Is it this mail that the server does not want? Before MAIL it is us, or anybody, who is not
+ * wanted, and a mail must not be lost for that.
+ */
 static bool
 is_refusal(long status, const Talk *talk)
 {

@@ -34,8 +34,10 @@ delivery_set(Delivery *delivery, Outcome outcome, Str words)
 static void child_run(int fd, int keeper, Deliver deliver, Ctx *ctx, const void *thing)
     __attribute__((noreturn));
 
-/* Nothing of the keeper's is used but memory: its descriptors are closed, unheard by their
- * peers. */
+/*
+ * Nothing of the keeper's is used but memory: its descriptors are closed, unheard by their
+ * peers.
+ */
 static void
 child_run(int fd, int keeper, Deliver deliver, Ctx *ctx, const void *thing)
 {

@@ -29,8 +29,10 @@ ctl_db_open(const Settings *settings)
 	return ctx;
 }
 
-/* The server of this host learns at once what was changed; those of others, and of a board that is
- * not ours to write, by message. */
+/*
+ * The server of this host learns at once what was changed; those of others, and of a board that
+ * is not ours to write, by message.
+ */
 static void
 settle(Ctx *ctx, const Settings *settings)
 {

@@ -1,7 +1,9 @@
 #pragma once
 
-/* What commands of posternctl share that work straight on the database, as the owner of the
- * schema. */
+/*
+ * What commands of posternctl share that work straight on the database, as the owner of the
+ * schema.
+ */
 
 #include "common/problem.h"
 #include "common/settings.h"
@@ -12,6 +14,9 @@ Ctx *ctl_db_open(const Settings *settings);
 /* What was revoked holds for this host's server from here on. */
 void ctl_db_close(Ctx *ctx, const Settings *settings);
 
-/* Say on standard error what went wrong, the inside too: whoever runs this may see it. An exit
- * status. */
+/*
+ * Say on standard error what went wrong, the inside too: whoever runs this may see it.
+ *
+ * returns  exit status
+ */
 int ctl_problem(Ctx *ctx, const Problem *problem) MUST_USE;

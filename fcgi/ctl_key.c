@@ -18,7 +18,8 @@ static const int64_t always_s = INT64_C(100) * 365 * 86400;
 
 static const char usage[] = "usage: posternctl key new | list | retire KID\n";
 
-/* A secret of each use that has none yet: they are not signed with by anybody else, and stay.
+/*
+ * A secret of each use that has none yet: they are not signed with by anybody else, and stay.
  */
 static const Problem *
 secrets_complete(Ctx *ctx)
@@ -60,8 +61,10 @@ key_write(Ctx *ctx, const Key *key, Str kid)
 	return db_commit(ctx);
 }
 
-/* Make a key of auth.algorithm, which running servers sign with within a second. Prints its
- * kid. */
+/*
+ * Make a key of auth.algorithm, which running servers sign with within a second. Prints its
+ * kid.
+ */
 static int
 key_new(Ctx *ctx, const Settings *settings)
 {

@@ -76,8 +76,8 @@ on_lost(void *to, Str why)
 	Keeper *keeper = to;
 
 	if (!keeper->told)
-		log_say(LOG_WARNING, "listener_deaf", "%.*s; workers trust nothing that they keep",
-		        STR_ARG(why));
+		log_say(LOG_WARNING, "listener_deaf",
+		        "%.*s; workers trust nothing that they keep", STR_ARG(why));
 	keeper->hears = false;
 	keeper->told = true;
 }
@@ -114,8 +114,12 @@ wake_open(Keeper *keeper)
 	       epoll_ctl(keeper->wake, EPOLL_CTL_ADD, keeper->timer, &event) == 0;
 }
 
-/* The listener's socket is another after each loss, the outbox's with each delivery, maybe of
- * the same number. fd: -1: none */
+/*
+ * The listener's socket is another after each loss, the outbox's with each delivery, maybe of
+ * the same number.
+ *
+ * fd  -1: none
+ */
 static void
 wake_on(const Keeper *keeper, int fd, short wanted)
 {
@@ -143,8 +147,11 @@ wake_at(const Keeper *keeper, Deadline at)
 
 /* --- its day */
 
-/* One of those who ask the database, which may keep us waiting: who has been due for longest.
- * returns  when one is due again */
+/*
+ * One of those who ask the database, which may keep us waiting: who has been due for longest.
+ *
+ * returns  when one is due again
+ */
 static Deadline
 database_step(Keeper *keeper)
 {

@@ -55,14 +55,13 @@ option_value(char **argv, int left, const char *name, int *used)
 	return argv[1];
 }
 
-/* Take --config and --set out of the arguments, wherever they stand. returns  how many are left
- */
+/* Take --config and --set out of the arguments; returns how many of the others are left. */
 static int
 common_options(int argc, char **argv, const char **file, const char **sets, size_t *n_sets)
 {
 	int kept = 0;
 
-	for (int i = 0, used; i < argc; i += used) {
+	for (int i = 0, used; i < argc && argv[i] != NULL; i += used) {
 		char *config = option_value(argv + i, argc - i, "--config", &used);
 		char *set =
 		    config != NULL ? NULL : option_value(argv + i, argc - i, "--set", &used);

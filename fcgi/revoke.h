@@ -16,7 +16,7 @@
 #include "common/problem.h"
 
 #define REVOKE_CHANNEL "postern_epochs"
-#define REVOKE_TRUST_MS 2500 /* that kept rights are good after the keeper has last proved to hear */
+#define REVOKE_TRUST_MS 2500 /* that kept rights are good after a proof that we hear */
 
 /* One session; all of a user's sessions and rights; what a role permits; the signing keys. */
 const Problem *revoke_session(Ctx *ctx, Uuid id) MUST_USE;
@@ -27,7 +27,7 @@ const Problem *revoke_key(Ctx *ctx, Str kid) MUST_USE;
 /* The transaction is over, whatever came of it: raise what was said in it. */
 void revoke_settle(Ctx *ctx, Board *board);
 
-/* Raise what a message from another host names; one that is not understood raises everything. */
+/* Raise what a message from another host names, or everything when it is not understood. */
 void revoke_heard(Board *board, Str words);
 
 /* The number of the database that we hear of, from its settings. */

@@ -17,7 +17,8 @@
 /*
  * Fill rq->caller from the header Authorization; without one the caller stays unknown. A bad
  * token is refused on open routes too. Routes that read the token themselves (own_token) are
- * passed by. Problems: token_invalid, token_expired, session_revoked (also: a disabled account)
+ * passed by.
+ * Problems: token_invalid, token_expired, session_revoked (also: a disabled account)
  */
 const Problem *session_admit(Req *rq) MUST_USE;
 

@@ -8,8 +8,8 @@ typedef struct Place {
 	bool taken;
 	uint64_t used; /* the turn of its last use */
 	uint8_t digest[SHA256_BYTES];
-	Token token; /* its caller's permissions are in text, one behind the other, each with a NUL */
-	char text[TOKENS_TEXT_BYTES];
+	Token token;
+	char text[TOKENS_TEXT_BYTES]; /* its caller's permissions, each with a NUL */
 } Place;
 
 static Place places[SETS][WAYS];
@@ -38,7 +38,8 @@ is_good(const Token *token, const Board *board)
 {
 	int64_t now_s = clock_now().us / 1000000;
 
-	return token->nbf_s <= now_s && now_s < token->exp_s && clock_mono_us() < token->until_us &&
+	return token->nbf_s <= now_s && now_s < token->exp_s &&
+	       clock_mono_us() < token->until_us &&
 	       board_epochs_sum(board, token->epochs, token->n_epochs) == token->sum;
 }
 

@@ -445,7 +445,8 @@ killed_at_any_instruction_nothing_stays_taken(void **state)
 
 /* --- the queue of the listening socket */
 
-/* What the parent sees at moments of 100 ms, and what is then known of those who are accepted.
+/*
+ * What the parent sees at moments of 100 ms, and what is then known of those who are accepted.
  */
 static void
 who_waited_is_known_by_his_number(void **state)

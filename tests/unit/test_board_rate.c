@@ -93,8 +93,10 @@ a_window_begins_with_the_first_request_and_counts_exactly(void **state)
 		int passed = 0;
 
 		for (int k = 0; k < rows[i].asked; k++)
-			passed += board_rate_take(board, 0, caller(1), &hundred, rows[i].at_us, &seen);
-		if (passed != rows[i].passed || seen.left != rows[i].left || seen.reset_ms != rows[i].reset_ms)
+			passed += board_rate_take(board, 0, caller(1), &hundred, rows[i].at_us,
+			                          &seen);
+		if (passed != rows[i].passed || seen.left != rows[i].left ||
+		    seen.reset_ms != rows[i].reset_ms)
 			fail_msg("%s: %d passed, %lld left, reset %lld", rows[i].what, passed,
 			         (long long)seen.left, (long long)seen.reset_ms);
 	}
@@ -144,7 +146,8 @@ a_full_table_forgets_those_that_took_least(void **state)
 		assert_int_equal(taken(who, &hundred, second_us, 90), 90);
 	for (uint64_t who = 0; who < UINT64_C(4) * BOARD_RATES; who++)
 		assert_int_equal(taken(1000 + who, &hundred, 2 * second_us, 1), 1);
-	for (uint64_t who = 0; who < HEAVY; who++) /* but for those that meet in one set by chance */
+	/* but for those that meet in one set by chance */
+	for (uint64_t who = 0; who < HEAVY; who++)
 		assert_int_equal(taken(who, &hundred, 3 * second_us, 200), 10);
 }
 
@@ -163,8 +166,8 @@ places_of_windows_that_are_over_are_taken_first(void **state)
 }
 
 /*
- * A process that asks from then on, `tries` times, and writes how many passed; 0: for ever, for 64
- * callers.
+ * A process that asks from then on, `tries` times, and writes how many passed; 0: for ever, for
+ * 64 callers.
  */
 static int
 hammer(uint64_t who, const RateRule *rule, int tries, Deadline start, int passed_fd)
@@ -178,7 +181,8 @@ hammer(uint64_t who, const RateRule *rule, int tries, Deadline start, int passed
 		while (!deadline_passed(start))
 			;
 		for (int i = 0; i < tries || tries == 0; i++)
-			passed += taken(tries == 0 ? who + (uint64_t)i % 64 : who, rule, clock_mono_us(), 1);
+			passed += taken(tries == 0 ? who + (uint64_t)i % 64 : who, rule,
+			                clock_mono_us(), 1);
 		_exit(write(passed_fd, &passed, sizeof passed) != sizeof passed);
 	}
 	return pid;
@@ -192,7 +196,8 @@ many_processes_at_once_pass_what_one_would(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	for (uint64_t who = 0; who < 5; who++) { /* a first request is where places are claimed */
+	/* a first request is where places are claimed */
+	for (uint64_t who = 0; who < 5; who++) {
 		Deadline start = deadline_in_ms(30);
 
 		all = 0;
@@ -227,8 +232,10 @@ killed_at_any_instruction_the_table_goes_on_counting(void **state)
 		nanosleep(&pause, NULL);
 		kill(pids[i], SIGKILL);
 		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
-		assert_int_equal(taken(500000 + (uint64_t)kills, &hundred, clock_mono_us(), 200), 100);
-		pids[i] = hammer(i * 32 + (uint64_t)kills * 7, &endless, 0, (Deadline){ 0 }, -1);
+		assert_int_equal(
+		    taken(500000 + (uint64_t)kills, &hundred, clock_mono_us(), 200), 100);
+		pids[i] =
+		    hammer(i * 32 + (uint64_t)kills * 7, &endless, 0, (Deadline){ 0 }, -1);
 	}
 	for (size_t i = 0; i < COUNT(pids); i++) {
 		kill(pids[i], SIGKILL);
@@ -245,10 +252,12 @@ a_breaker_opens_at_the_first_fault_and_one_tries_again(void **state)
 	assert_false(board_breaker_open(board, BREAKER_CACHE));
 	assert_true(board_breaker_enter(board, BREAKER_CACHE, 10, 1000));
 	assert_true(board_breaker_leave(board, BREAKER_CACHE, false, 20, 1000));
-	assert_false(board_breaker_leave(board, BREAKER_CACHE, false, 30, 1000)); /* another that was in */
+	/* another that was in */
+	assert_false(board_breaker_leave(board, BREAKER_CACHE, false, 30, 1000));
 	assert_true(board_breaker_open(board, BREAKER_CACHE));
 	assert_false(board_breaker_enter(board, BREAKER_CACHE, 1029, 1000));
-	assert_true(board_breaker_enter(board, BREAKER_CACHE, 1030, 1000)); /* the probe, which dies */
+	/* the probe, which dies */
+	assert_true(board_breaker_enter(board, BREAKER_CACHE, 1030, 1000));
 	assert_false(board_breaker_enter(board, BREAKER_CACHE, 1030, 1000));
 	assert_true(board_breaker_enter(board, BREAKER_CACHE, 2030, 1000)); /* the next */
 	assert_true(board_breaker_leave(board, BREAKER_CACHE, true, 2040, 1000));

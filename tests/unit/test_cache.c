@@ -348,8 +348,8 @@ a_command_takes_its_time_out_at_most_and_opens_the_breaker(void **state)
 	assert_string_equal(words, "no answer within 1 ms");
 	assert_int_equal(cache_news(ctx.cache, &words), CACHE_NO_NEWS);
 	assert_false(cache_ping(&ctx));
-	assert_int_equal(board_count(board, COUNT_CACHE_CALLS),
-	                 1); /* the second was not sent */
+	/* the second was not sent */
+	assert_int_equal(board_count(board, COUNT_CACHE_CALLS), 1);
 	assert_int_equal(board_count(board, COUNT_CACHE_FAULTS), 1);
 	ctx_close(&ctx);
 }

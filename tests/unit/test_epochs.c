@@ -186,8 +186,8 @@ a_moment_is_known_for_its_own_source_alone(void **state)
 	board_heard_set(board, 7, INT64_C(123456789));
 	assert_true(board_heard_us(board, 7) == INT64_C(123456000));
 	assert_true(board_heard_us(board, 8) == 0);
-	board_heard_set(board, 8,
-	                INT64_C(30) * 365 * 86400 * 1000000); /* 30 years after boot */
+	/* 30 years after boot */
+	board_heard_set(board, 8, INT64_C(30) * 365 * 86400 * 1000000);
 	assert_true(board_heard_us(board, 8) == INT64_C(30) * 365 * 86400 * 1000000);
 	assert_true(board_heard_us(board, 7) == 0);
 }

@@ -161,7 +161,8 @@ senders_may_have_names(void **state)
 		assert_str(header(write_from(rows[i].from, &mail), "From"), rows[i].want);
 }
 
-/* Whatever the text is, the wire has short lines of base64, and the reader the text with CRLF.
+/*
+ * Whatever the text is, the wire has short lines of base64, and the reader the text with CRLF.
  */
 static void
 texts_arrive_as_they_were(void **state)

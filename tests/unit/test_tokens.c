@@ -253,18 +253,19 @@ after_the_wipe_nothing_is_known(void **state)
 	assert_false(found(7, 1, &caller));
 }
 
+#define TOKENS_TEST(name) cmocka_unit_test_setup(name, wiped)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(what_is_kept_comes_back_whole_and_borrows_nothing, wiped),
-		cmocka_unit_test_setup(it_is_good_until_its_time_or_its_sessions_is_over, wiped),
-		cmocka_unit_test_setup(a_raised_epoch_makes_it_unknown_until_it_is_kept_anew, wiped),
-		cmocka_unit_test_setup(a_full_set_puts_out_the_one_used_longest_ago, wiped),
-		cmocka_unit_test_setup(any_number_of_tokens_takes_no_more_room_and_none_is_mistaken,
-		                       wiped),
-		cmocka_unit_test_setup(what_is_too_large_is_not_kept, wiped),
-		cmocka_unit_test_setup(after_the_wipe_nothing_is_known, wiped),
+		TOKENS_TEST(what_is_kept_comes_back_whole_and_borrows_nothing),
+		TOKENS_TEST(it_is_good_until_its_time_or_its_sessions_is_over),
+		TOKENS_TEST(a_raised_epoch_makes_it_unknown_until_it_is_kept_anew),
+		TOKENS_TEST(a_full_set_puts_out_the_one_used_longest_ago),
+		TOKENS_TEST(any_number_of_tokens_takes_no_more_room_and_none_is_mistaken),
+		TOKENS_TEST(what_is_too_large_is_not_kept),
+		TOKENS_TEST(after_the_wipe_nothing_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, board_new, board_remove);
