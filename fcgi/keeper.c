@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/settings.h"
 #include "fcgi/jobs.h"
+#include "fcgi/keys.h"
 #include "fcgi/outbox.h"
 #include "fcgi/revoke.h"
 #include "fcgi/tokens.h"
@@ -228,6 +229,7 @@ keeper_main(const WorkerStart *start, int status_fd, bool status_tcp)
 	    .statement_ms = JOBS_MS,
 	    .name = "postern keeper",
 	});
+	keys_watch(start->board);
 	keeper.outbox = outbox_open(start->board);
 	keeper.listen = listen_start(&keeper);
 	day(&keeper);

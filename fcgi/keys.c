@@ -58,15 +58,15 @@ keys_watch(const Board *board)
 	watched = board;
 }
 
-/* ------------------------------------------------------------------ signing keys */
-
-static uint64_t
-ring_epoch(void)
+uint64_t
+keys_epoch(void)
 {
 	uint16_t keys = revoke_keys_epoch();
 
 	return watched == NULL ? 0 : board_epochs_sum(watched, &keys, 1);
 }
+
+/* ------------------------------------------------------------------ signing keys */
 
 static char *
 text_keep(Str text)
@@ -114,7 +114,7 @@ ring_free(SignKey *v, size_t n)
 static const Problem *
 ring_read(Ctx *ctx)
 {
-	uint64_t epoch = ring_epoch(); /* one that rises from here on has them read again */
+	uint64_t epoch = keys_epoch(); /* one that rises from here on has them read again */
 	const SigningKey *rows;
 	SignKey *v;
 	size_t n = 0;
@@ -143,7 +143,7 @@ ring_read(Ctx *ctx)
 static const Problem *
 ring_within(Ctx *ctx, int ms)
 {
-	return is_older(ring.read_us, ms) || ring.epoch != ring_epoch() ? ring_read(ctx) : NULL;
+	return is_older(ring.read_us, ms) || ring.epoch != keys_epoch() ? ring_read(ctx) : NULL;
 }
 
 const Problem *
@@ -169,12 +169,6 @@ keys_signer(Ctx *ctx, Key **key, Str *kid)
 	*key = chosen->key;
 	*kid = str_of(chosen->kid);
 	return NULL;
-}
-
-void
-keys_forget(void)
-{
-	ring.read_us = 0;
 }
 
 static Key *

@@ -22,8 +22,8 @@ extern const char *const key_secret_names[]; /* "cursor", "refresh"; NULL at the
 /* Where it is said that signing keys have changed (see fcgi/revoke.h); kept by address. */
 void keys_watch(const Board *board);
 
-/* Read the signing keys anew before one is used again: some have changed. */
-void keys_forget(void);
+/* A sum that is another when signing keys have changed; 0 where nobody tells of it. */
+uint64_t keys_epoch(void);
 
 /* There is a key to sign with, and every secret. For /readyz. */
 const Problem *keys_ready(Ctx *ctx) MUST_USE;

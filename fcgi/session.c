@@ -108,30 +108,15 @@ session_confirm(Req *rq)
 
 /* ------------------------------------------------------------- tokens that were seen before */
 
-/* The keys are read anew when they have changed. returns  the sum of their epoch */
-static uint64_t
-keys_follow(const Board *board)
-{
-	static uint64_t seen;
-	uint16_t epoch = revoke_keys_epoch();
-	uint64_t sum = board_epochs_sum(board, &epoch, 1);
-
-	if (sum != seen)
-		keys_forget();
-	seen = sum;
-	return sum;
-}
-
 /* Note what the rights of these claims depend on; false when they are not to be kept. */
 static bool
 epochs_note(const Board *board, const Claims *claims, uint64_t keys_sum, Token *token)
 {
-	uint16_t keys = revoke_keys_epoch();
 	size_t n = 0;
 
 	if (claims->roles.n + 3 > TOKENS_EPOCHS)
 		return false;
-	token->epochs[n++] = keys;
+	token->epochs[n++] = revoke_keys_epoch();
 	token->epochs[n++] = revoke_uuid_epoch(EPOCH_SESSION, claims->sid);
 	token->epochs[n++] = revoke_uuid_epoch(EPOCH_USER, claims->sub);
 	for (size_t i = 0; i < claims->roles.n; i++)
@@ -139,7 +124,7 @@ epochs_note(const Board *board, const Claims *claims, uint64_t keys_sum, Token *
 	token->n_epochs = n;
 	token->sum = board_epochs_sum(board, token->epochs, n);
 	/* the key that verified it may have gone in the meantime */
-	return board_epochs_sum(board, &keys, 1) == keys_sum;
+	return keys_epoch() == keys_sum;
 }
 
 static bool
@@ -170,7 +155,7 @@ copy_take(Req *rq, const Claims *claims, const Token *token, CopyAsked *asked)
 static const Problem *
 session_ask(Req *rq, Str bytes, const uint8_t digest[SHA256_BYTES])
 {
-	uint64_t keys_sum = keys_follow(rq->board);
+	uint64_t keys_sum = keys_epoch();
 	CopyAsked asked = { 0 };
 	SessionRights row;
 	Token token = { 0 };
