@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 
-import fcgi
 import jwt
 import pytest
 from bench import Postern, until

@@ -5,45 +5,18 @@
 #include <cmocka.h>
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/board.h"
+#include "tests/lib/board_bench.h"
 
 enum { PROCESSES = 8, TRIES = 200000, LIMIT = 1000000, KILLS = 300, MINUTE_MS = 60000 };
 
 static const int64_t second_us = 1000000, minute_us = 60 * second_us;
 static const RateRule hundred = { 100, MINUTE_MS };
-
-static char dir[64];
-static Board *board;
-
-static int
-board_make(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/test_board_rate.XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	board = board_open(dir);
-	return board == NULL;
-}
-
-static int
-board_remove(void **state)
-{
-	char path[128];
-
-	(void)state;
-	board_close(board);
-	snprintf(path, sizeof path, "%s/board", dir);
-	unlink(path);
-	return rmdir(dir);
-}
 
 /* The id of the n-th caller. */
 static const uint8_t *
@@ -131,7 +104,7 @@ what_was_counted_stays_when_the_board_is_opened_again(void **state)
 	(void)state;
 	assert_int_equal(taken(1, &hundred, second_us, 200), 100);
 	board_close(board);
-	board = board_open(dir);
+	board = board_open(board_dir);
 	assert_non_null(board);
 	assert_int_equal(taken(1, &hundred, second_us, 200), 0);
 }
@@ -264,7 +237,8 @@ a_breaker_opens_at_the_first_fault_and_one_tries_again(void **state)
 	assert_true(board_breaker_enter(board, BREAKER_CACHE, 2050, 1000));
 }
 
-#define RATE_TEST(name) cmocka_unit_test_setup_teardown(name, board_make, board_remove)
+#define RATE_TEST(name)                                                                        \
+	cmocka_unit_test_setup_teardown(name, board_bench_open, board_bench_close)
 
 int
 main(void)

@@ -4,42 +4,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/settings.h"
 #include "fcgi/revoke.h"
+#include "tests/lib/board_bench.h"
 
 enum { CHILDREN = 4, RAISES = 20000 };
-
-static char dir[64];
-static Board *board;
-
-static int
-board_new(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/test_epochs.XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	board = board_open(dir);
-	return board == NULL;
-}
-
-static int
-board_remove(void **state)
-{
-	char path[128];
-
-	(void)state;
-	board_close(board);
-	snprintf(path, sizeof path, "%s/board", dir);
-	unlink(path);
-	return rmdir(dir);
-}
 
 static Str
 bytes_of(const Uuid *id)
@@ -85,8 +58,8 @@ the_last_raise_is_known_by_its_moment(void **state)
 	const uint16_t ids[] = { 11, 12 }, stranger = 13;
 	int64_t start_us, first_us, all_us;
 
-	board_remove(state);
-	assert_int_equal(board_new(state), 0);
+	board_bench_close(state);
+	assert_int_equal(board_bench_open(state), 0);
 	start_us = clock_mono_us();
 	board_epoch_raise(board, 11);
 	first_us = board_epochs_raised_us(board, ids, COUNT(ids));
@@ -154,8 +127,8 @@ a_new_board_begins_anywhere(void **state)
 	void *none;
 
 	(void)state;
-	board_remove(&none);
-	assert_int_equal(board_new(&none), 0);
+	board_bench_close(&none);
+	assert_int_equal(board_bench_open(&none), 0);
 	assert_true(board_epochs_sum(board, NULL, 0) != before);
 	/* what was raised before is not known, so that all was */
 	assert_in_range(board_epochs_raised_us(board, &any, 1), start_us, clock_mono_us());
@@ -166,7 +139,7 @@ a_tool_takes_part_in_the_board_that_there_is(void **state)
 {
 	const uint16_t one = 5;
 	uint64_t before = board_epochs_sum(board, &one, 1);
-	Board *ours = board_join(dir);
+	Board *ours = board_join(board_dir);
 
 	(void)state;
 	assert_non_null(ours);
@@ -280,7 +253,7 @@ main(void)
 	settings = settings_read(NULL, NULL, 0, arena, &faults);
 	CHECK(settings != NULL);
 	conf = settings;
-	failed = cmocka_run_group_tests(tests, board_new, board_remove);
+	failed = cmocka_run_group_tests(tests, board_bench_open, board_bench_close);
 	settings_free(settings);
 	return failed;
 }

@@ -4,43 +4,29 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fcgi/tokens.h"
+#include "tests/lib/board_bench.h"
 
 enum { EPOCH = 9, OTHER = 10, HOUR_S = 3600 };
 
-static char dir[64];
-static Board *board;
 static Arena *arena;
 static Str two_permissions[] = { { "products:write", 14 }, { "ops:read", 8 } };
 
 static int
-board_new(void **state)
+group_open(void **state)
 {
-	(void)state;
 	arena = arena_open(MIB(1));
-	strcpy(dir, "/tmp/test_tokens.XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	board = board_open(dir);
-	return board == NULL;
+	return board_bench_open(state);
 }
 
 static int
-board_remove(void **state)
+group_close(void **state)
 {
-	char path[128];
-
-	(void)state;
-	board_close(board);
 	arena_close(arena);
-	snprintf(path, sizeof path, "%s/board", dir);
-	unlink(path);
-	return rmdir(dir);
+	return board_bench_close(state);
 }
 
 static int
@@ -268,5 +254,5 @@ main(void)
 		TOKENS_TEST(after_the_wipe_nothing_is_known),
 	};
 
-	return cmocka_run_group_tests(tests, board_new, board_remove);
+	return cmocka_run_group_tests(tests, group_open, group_close);
 }
