@@ -5,7 +5,6 @@
 #include <cmocka.h>
 
 #include <string.h>
-#include <unistd.h>
 
 #include "fcgi/tokens.h"
 #include "tests/lib/board_bench.h"
