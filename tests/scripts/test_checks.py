@@ -1,5 +1,6 @@
 """scripts that look at the sources: they must see what they are there for."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import subprocess
 import pytest
 from bench import TOP
 
-SHELL = ["up", "down", "demo", "test", "bench", "format", "check-includes", "check-headers"]
+SHELL = ["up", "down", "demo", "test", "bench", "format", "check-format", "check-includes", "check-headers"]
 
 
 @pytest.mark.parametrize("name", SHELL)
@@ -77,3 +78,46 @@ def test_a_header_that_does_not_compile_alone_is_seen(tree):
     )
     assert "not ok" in done.stdout and done.returncode == 1
     assert [line for line in done.stdout.splitlines() if line.startswith("not ok") and "lonely" in line]
+
+
+def check_format(tree, path=os.environ["PATH"]):
+    """The check of a tree with its own copies of what it takes."""
+    (tree / "scripts").mkdir()
+    (tree / "tests").mkdir()
+    shutil.copy(TOP / ".clang-format", tree)
+    for name in ("format", "check-format"):
+        shutil.copy(TOP / "scripts" / name, tree / "scripts")
+    return subprocess.run(
+        [tree / "scripts/check-format"], capture_output=True, text=True, check=False, env={"PATH": str(path)}
+    )
+
+
+WIDE = "x" * 90
+
+
+@pytest.mark.parametrize(
+    "lines,word",
+    [
+        ("int  two_blanks;", "should be clang-formatted"),
+        (f"/* {WIDE}. */", "a comment of 97 columns"),
+        (f"\t/*\n\t * {WIDE}\n\t */", "a comment of 101 columns"),
+        (f"/* {WIDE} */", None),
+        (f"/* {'ก' * 90} */", None),
+        (f"/* clang-format off */\nint  by_hand; /* {WIDE} */\n/* clang-format on */", None),
+    ],
+)
+@pytest.mark.skipif(not shutil.which("clang-format-14"), reason="clang-format-14 is not installed")
+def test_a_wrong_layout_is_seen(tree, lines, word):
+    (tree / "common/odd.h").write_text(f"#pragma once\n\n{lines}\n")
+    done = check_format(tree)
+    assert done.returncode == (word is not None), done.stdout
+    assert word is None or word in done.stdout and "not ok" in done.stdout
+
+
+def test_without_clang_format_the_layout_is_not_looked_at(tree, tmp_path_factory):
+    programs = tmp_path_factory.mktemp("programs")
+    for name in ("bash", "env", "dirname"):
+        (programs / name).symlink_to(shutil.which(name))
+    done = check_format(tree, programs)
+    assert done.returncode == 0
+    assert done.stdout.startswith("1..0 # SKIP format: clang-format-14 is not installed")
