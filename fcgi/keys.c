@@ -13,7 +13,8 @@
 enum {
 	SIGNER_MS = 500,  /* who signs has read the keys at most this long ago, */
 	UNKNOWN_MS = 200, /* and who meets an unknown kid; below the 300 ms of keys.sql */
-	KNOWN_MS = 60000, /* a retired key goes in this time */
+	KNOWN_MS = 60000, /* a retired key goes in this time, */
+	DEAF_MS = 2000,   /* and any that is gone, where nobody hears of it */
 	KEEP_S = 60,      /* that a retired key verifies beyond the life of its last token */
 	KID_BYTES = 9,    /* of the name of a secret made from auth.secret */
 };
@@ -180,10 +181,16 @@ ring_find(Str kid)
 	return NULL;
 }
 
+static int
+known_ms(void)
+{
+	return watched == NULL || revoke_hears(watched) ? KNOWN_MS : DEAF_MS;
+}
+
 const Problem *
 keys_find(Ctx *ctx, Str kid, Key **key)
 {
-	TRY(ring_within(ctx, ring_find(kid) == NULL ? UNKNOWN_MS : KNOWN_MS));
+	TRY(ring_within(ctx, ring_find(kid) == NULL ? UNKNOWN_MS : known_ms()));
 	*key = ring_find(kid);
 	return NULL;
 }

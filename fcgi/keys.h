@@ -6,8 +6,9 @@
  *
  * They lie in the database, are read when they are first needed, and kept while the board does
  * not say that they have changed, and not for long: a worker that hears of nothing signs with
- * what it has read within half a second, and an unknown kid has them read anew, at most five
- * times a second. With auth.secret set, secrets are made from it instead.
+ * what it has read within half a second and verifies with what it has read within two, and an
+ * unknown kid has them read anew, at most five times a second. With auth.secret set, secrets
+ * are made from it instead.
  *
  * Problems: unavailable, when there is no key to work with; those of the database.
  */

@@ -357,6 +357,18 @@ def test_a_deaf_host_refuses_within_five_seconds(postern, host, fault, may_hear)
     host.refused_after(late.token, ELSEWHERE_S)
 
 
+def test_a_deaf_host_gives_up_a_key_that_is_gone_within_five_seconds(postern, host):
+    user = postern.api().as_("user")
+    with stopped(postern, host):
+        until(lambda: host.trips(user.token) >= 1, DEAF_S)
+        postern.sql("CREATE TABLE kept AS WITH gone AS (DELETE FROM signing_keys RETURNING *) TABLE gone")
+        try:
+            until(lambda: host.call(user.token)[0].status == 401, DEAF_S)
+        finally:
+            postern.sql("INSERT INTO signing_keys TABLE kept; DROP TABLE kept")
+        until(lambda: host.call(user.token)[0].status == 200, 2)
+
+
 def test_what_was_missed_while_deaf_is_asked_when_it_hears_again(postern, host):
     """Deaf for less than the time of trust: the messages of that time never come."""
     user = postern.api().as_("user")
