@@ -27,8 +27,4 @@ MODEL(Credentials,
 	FIELD(Credentials, id),
 	FIELD(Credentials, password_hash, .secret = true),
 	FIELD(Credentials, status, .names = user_status_names));
-
-MODEL(Role,
-	FIELD(Role, name,        .required = true),
-	FIELD(Role, permissions, .required = true));
 /* clang-format on */

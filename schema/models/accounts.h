@@ -36,9 +36,3 @@ typedef struct Credentials {
 	UserStatus status;
 } Credentials;
 MODEL_OF(Credentials);
-
-typedef struct Role {
-	Str name;
-	StrList permissions;
-} Role;
-MODEL_OF(Role);

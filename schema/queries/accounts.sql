@@ -47,17 +47,7 @@ WHERE lower(email) = lower(:email);
 UPDATE users SET password_hash = :after
 WHERE id = :id AND password_hash = :before;
 
--- user_password_set(id uuid, password_hash text) :one else not_found gives bigint
-UPDATE users SET password_hash = :password_hash, version = version + 1, updated_at = now()
-WHERE id = :id
-RETURNING version;
-
 -- user_disable(email text) :one else not_found gives uuid
 UPDATE users SET status = 'disabled', version = version + 1, updated_at = now()
 WHERE lower(email) = lower(:email)
 RETURNING id;
-
--- role_list() :many gives Role
-SELECT name, permissions
-FROM roles
-ORDER BY name;
