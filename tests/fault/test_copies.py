@@ -216,10 +216,14 @@ def test_what_is_revoked_unheard_holds_when_the_copy_is_over(postern, redis, hos
 
 
 class Held(Link):
-    """Keeps back what the server says while it is told to."""
+    """Keeps back what the server says of a session's rights while it is told to."""
+
+    of_rights = False
 
     def pass_on(self, direction, piece, sink):
-        if direction == "down" and self.proxy.hold.is_set():
+        if direction == "up":
+            self.of_rights = b"session_rights" in piece
+        elif self.of_rights and self.proxy.hold.is_set():
             self.proxy.held.set()
             assert self.proxy.go.wait(30)
         return super().pass_on(direction, piece, sink)
