@@ -24,7 +24,7 @@ declare -A packages=(
 	[nginx]=nginx-light
 	[redis]=redis-server
 	[demo]="curl python3"
-	[test]="spawn-fcgi clang libclang-rt-14-dev clang-format-14 valgrind curl jq git wrk shellcheck mandoc
+	[test]="spawn-fcgi pgbouncer clang libclang-rt-14-dev clang-format-14 valgrind curl jq git wrk shellcheck mandoc
 		python3 python3-venv python3-pytest python3-psycopg python3-jwt python3-jsonschema python3-requests"
 )
 
