@@ -363,7 +363,7 @@ def test_everything_holds_over_tls(tmp_path):
         cluster.sql("ALTER SYSTEM SET ssl = on")
         cluster.stop()
         cluster.start()
-        dsn = f"host=localhost port={port} user=postgres dbname=postgres sslmode=verify-full sslrootcert={cluster.directory}/server.crt"
+        dsn = f"host=localhost hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres sslmode=verify-full sslrootcert={cluster.directory}/server.crt"
         with Probe(dsn) as probe:
             assert probe.ask(5000, "write", 1).code == "ok"
             assert probe.ask(5000, "list", 100000).value == "5000050000"
