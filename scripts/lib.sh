@@ -18,7 +18,7 @@ note() {
 declare -A packages=(
 	[build]="build-essential autoconf automake autoconf-archive pkg-config libfcgi-dev libpq-dev
 		libjson-c-dev libjwt-dev libcrypt-dev libcurl4-openssl-dev libssl-dev libhiredis-dev libcmocka-dev"
-	[run]=postgresql
+	[run]="postgresql procps"
 	[lighttpd]=lighttpd
 	[apache]=apache2-bin
 	[nginx]=nginx-light
@@ -26,7 +26,7 @@ declare -A packages=(
 	[demo]="curl python3"
 	[test]="spawn-fcgi pgbouncer clang libclang-rt-14-dev clang-format-14 valgrind curl jq git wrk shellcheck mandoc
 		python3 python3-venv python3-pytest python3-psycopg python3-jwt python3-cryptography python3-jsonschema
-		python3-requests iproute2 openssl procps"
+		python3-requests iproute2 openssl"
 )
 
 # Install what is missing of the named groups; as another user than root, say what to install.
