@@ -1,9 +1,10 @@
 #include "common/upstream.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/upstream_inner.h"
 
 enum {
 	KEEP_S = 4,       /* servers of Python close idle connections after 5 s */
@@ -36,9 +37,6 @@ typedef struct Gathered {
 	size_t header_bytes;
 	bool too_large;
 } Gathered;
-
-#define OPTION(easy, option, value)                                                            \
-	CHECK(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
 Upstream *
 upstream_open(void)
@@ -204,6 +202,16 @@ headers_free(struct curl_slist *list)
 	curl_slist_free_all(list);
 }
 
+void
+easy_seclude(CURL *easy, const char *protocols)
+{
+	OPTION(easy, CURLOPT_NOSIGNAL, 1L);
+	OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* leave a resolver's thread that hangs */
+	OPTION(easy, CURLOPT_PROXY, "");
+	OPTION(easy, CURLOPT_NOPROXY, "*");
+	OPTION(easy, CURLOPT_PROTOCOLS_STR, protocols);
+}
+
 /* What holds for every call: where it may go and that nothing outside may change it. */
 static void
 options_fixed(Upstream *upstream)
@@ -211,11 +219,7 @@ options_fixed(Upstream *upstream)
 	CURL *easy = upstream->easy;
 
 	curl_easy_reset(easy); /* connections and names stay */
-	OPTION(easy, CURLOPT_NOSIGNAL, 1L);
-	OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* leave a resolver's thread that hangs */
-	OPTION(easy, CURLOPT_PROXY, "");
-	OPTION(easy, CURLOPT_NOPROXY, "*");
-	OPTION(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	easy_seclude(easy, "http,https");
 	OPTION(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	OPTION(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	OPTION(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

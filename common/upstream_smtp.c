@@ -1,8 +1,9 @@
 #include "common/upstream_smtp.h"
 
-#include <curl/curl.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "common/upstream_inner.h"
 
 enum {
 	WORDS_BYTES = 400,
@@ -21,9 +22,6 @@ typedef struct Talk {
 	bool begun; /* MAIL was sent: what is refused from here on is the mail */
 	int fd;     /* of the connection that was made last; -1: none */
 } Talk;
-
-#define OPTION(easy, option, value)                                                            \
-	CHECK(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
 /* libcurl: more of the message. */
 static size_t
@@ -114,11 +112,7 @@ options_set(CURL *easy, const SmtpCall *call, Talk *talk, int left_ms)
 	bool tls = strncmp(call->url, "smtps:", 6) == 0;
 	long proof = call->prove || tls ? 1 : 0;
 
-	OPTION(easy, CURLOPT_NOSIGNAL, 1L);
-	OPTION(easy, CURLOPT_QUICK_EXIT, 1L); /* leave a resolver's thread that hangs */
-	OPTION(easy, CURLOPT_PROXY, "");
-	OPTION(easy, CURLOPT_NOPROXY, "*");
-	OPTION(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	easy_seclude(easy, "smtp,smtps");
 	OPTION(easy, CURLOPT_URL, call->url);
 	OPTION(easy, CURLOPT_USE_SSL, (long)(call->prove ? CURLUSESSL_ALL : CURLUSESSL_TRY));
 	OPTION(easy, CURLOPT_SSL_VERIFYPEER, proof);
