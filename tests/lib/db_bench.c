@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/migrate.h"
+
 const uint16_t bench_numbers[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 const DbParam with_nothing[0] = {};
 const DbColumn gives_nothing[0] = {};
@@ -83,6 +85,19 @@ bench_request(Bench *bench, int64_t ms)
 	db_settle(bench->db);
 	arena_reset(bench->ctx.arena);
 	bench->ctx.deadline = deadline_in_ms(ms);
+}
+
+bool
+bench_migrate(void)
+{
+	const char *top = getenv("srcdir");
+	char dir[4096];
+
+	bench_schema("SELECT");
+	setenv("PGOPTIONS", "-c search_path=db_test", 1);
+	snprintf(dir, sizeof dir, "%s/schema/migrations", top == NULL ? "." : top);
+	return migrate_up(&(MigrateConfig){
+		   .dsn = bench_dsn(), .dir = dir, .wait_ms = 5000, .locks_ms = 5000 }) == 0;
 }
 
 int

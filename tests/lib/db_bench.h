@@ -26,6 +26,9 @@ bool bench_skips(void);
  */
 void bench_schema(const char *sql);
 
+/* The same with the project's migrations, which statements find there. False: one failed. */
+bool bench_migrate(void);
+
 /* cmocka's set-up and tear-down of one test: *state is a Bench with 5 s. */
 int bench_open(void **state);
 int bench_close(void **state);

@@ -4,14 +4,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fcgi/mailing.h"
 #include "fcgi/outbox.h"
 #include "queries.gen.h"
-#include "schema/migrate.h"
 #include "tests/lib/db_bench.h"
 
 static int
@@ -171,18 +166,8 @@ main(void)
 		TEST(a_row_in_hand_is_passed_over),
 		TEST(only_who_took_it_last_writes_down_how_it_went),
 	};
-	const char *top = getenv("srcdir");
-	char dir[4096];
 
 	if (bench_skips())
 		return 0;
-	bench_schema("SELECT");
-	setenv("PGOPTIONS", "-c search_path=db_test", 1);
-	snprintf(dir, sizeof dir, "%s/schema/migrations", top == NULL ? "." : top);
-	if (migrate_up(&(MigrateConfig){ .dsn = getenv("POSTERN_TEST_DSN"),
-	                                 .dir = dir,
-	                                 .wait_ms = 5000,
-	                                 .locks_ms = 5000 }) != 0)
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return bench_migrate() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }

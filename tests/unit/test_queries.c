@@ -10,7 +10,6 @@
 
 #include "common/clock.h"
 #include "queries.gen.h"
-#include "schema/migrate.h"
 #include "schema/verify.h"
 #include "tests/lib/db_bench.h"
 
@@ -563,18 +562,8 @@ main(void)
 		TEST(a_schema_that_differs_is_told_by_its_first_fact),
 		TEST(an_older_schema_is_refused_and_a_newer_one_is_not),
 	};
-	const char *top = getenv("srcdir");
-	char dir[4096];
 
 	if (bench_skips())
 		return 0;
-	bench_schema("SELECT");
-	setenv("PGOPTIONS", "-c search_path=db_test", 1);
-	snprintf(dir, sizeof dir, "%s/schema/migrations", top == NULL ? "." : top);
-	if (migrate_up(&(MigrateConfig){ .dsn = getenv("POSTERN_TEST_DSN"),
-	                                 .dir = dir,
-	                                 .wait_ms = 5000,
-	                                 .locks_ms = 5000 }) != 0)
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return bench_migrate() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }
