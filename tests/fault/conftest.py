@@ -1,4 +1,4 @@
-"""Servers of the tests of processes."""
+"""Servers of the tests of processes, and what tests of one instance (their fixture postern) share."""
 
 import pytest
 from server import Server
@@ -22,3 +22,16 @@ def serve():
 def server(serve):
     """One server with four workers."""
     return serve()
+
+
+@pytest.fixture(scope="module")
+def editor(postern):
+    return postern.api().as_("editor")
+
+
+@pytest.fixture()
+def workers_live(postern):
+    """The workers stay the same."""
+    before = postern.workers()
+    yield
+    assert postern.workers() == before

@@ -9,6 +9,8 @@ from bench import Postern, until
 from ledger import Load
 from service import Child
 
+pytestmark = pytest.mark.usefixtures("workers_live")  # whatever the database does
+
 WORKERS = 4
 
 
@@ -16,14 +18,6 @@ WORKERS = 4
 def postern():
     with Postern(sets={"pool.workers": WORKERS, "auth.hash_cost": 1}) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def workers_live(postern):
-    """Whatever the database does, the workers stay the same."""
-    before = postern.workers()
-    yield
-    assert postern.workers() == before
 
 
 def assert_refused_in_order(outcomes):

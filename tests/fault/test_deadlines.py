@@ -7,7 +7,9 @@ import psycopg
 import pytest
 from bench import Postern, until
 from ledger import Load
-from service import Asked, locks_awaited
+from service import Asked, locks_awaited, timed
+
+pytestmark = pytest.mark.usefixtures("workers_live")
 
 WORKERS = 4
 DEADLINE_MS = 700
@@ -32,24 +34,6 @@ def postern():
     with Postern(sets=sets) as running:
         running.sql(SLEEPING)
         yield running
-
-
-@pytest.fixture(scope="module")
-def editor(postern):
-    return postern.api().as_("editor")
-
-
-@pytest.fixture(autouse=True)
-def workers_live(postern):
-    before = postern.workers()
-    yield
-    assert postern.workers() == before
-
-
-def timed(ask):
-    start = time.monotonic()
-    answer = ask()
-    return answer, 1000 * (time.monotonic() - start)
 
 
 def assert_in_time(postern, mark, answer, ms, at_least=DEADLINE_MS - 50):

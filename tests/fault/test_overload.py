@@ -8,7 +8,9 @@ import fcgi
 import pytest
 from bench import Postern, until
 from ledger import Load
-from service import Asked, locks_awaited, metrics, sku_held
+from service import Asked, locks_awaited, metrics, sku_held, timed
+
+pytestmark = pytest.mark.usefixtures("workers_live")
 
 WORKERS = 3
 DEADLINE_MS = 2000
@@ -32,24 +34,6 @@ def postern():
     with Postern(sets=sets) as running:
         running.sql(SLEEPING)
         yield running
-
-
-@pytest.fixture(scope="module")
-def editor(postern):
-    return postern.api().as_("editor")
-
-
-@pytest.fixture(autouse=True)
-def workers_live(postern):
-    before = postern.workers()
-    yield
-    assert postern.workers() == before
-
-
-def timed(ask):
-    start = time.monotonic()
-    answer = ask()
-    return answer, 1000 * (time.monotonic() - start)
 
 
 def assert_nobody_waits(postern):

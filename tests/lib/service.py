@@ -5,11 +5,19 @@ import os
 import re
 import subprocess
 import threading
+import time
 
 import psycopg
 from bench import process_alive, until
 
-__all__ = ["Asked", "Child", "busy_worker", "locks_awaited", "metrics", "sku_held", "workers_full"]
+__all__ = ["Asked", "Child", "busy_worker", "locks_awaited", "metrics", "sku_held", "timed", "workers_full"]
+
+
+def timed(ask):
+    """What ask() returns, and the milliseconds that it took."""
+    start = time.monotonic()
+    answer = ask()
+    return answer, 1000 * (time.monotonic() - start)
 
 
 class Asked(threading.Thread):
