@@ -123,17 +123,16 @@ large_take(Arena *arena, size_t size, size_t align)
 	block->p = aligned_alloc(edge, (MAX(size, (size_t)1) + edge - 1) / edge * edge);
 	CHECK(block->p != NULL);
 	block->size = size;
-	memset(block->p, 0, size);
 	return block->p;
 }
 
-void *
-arena_take(Arena *arena, size_t n, size_t size, size_t align)
+/* Not zeroed. */
+static void *
+piece_take(Arena *arena, size_t bytes, size_t align)
 {
-	size_t bytes;
 	size_t start;
 
-	CHECK(!__builtin_mul_overflow(n, size, &bytes) && bytes <= arena->ceiling);
+	CHECK(bytes <= arena->ceiling);
 	arena->taken += bytes;
 	CHECK(arena->taken <= arena->ceiling);
 	if (bytes > BLOCK_BYTES / 4)
@@ -152,7 +151,22 @@ arena_take(Arena *arena, size_t n, size_t size, size_t align)
 		start = 0;
 	}
 	arena->used = start + bytes;
-	return memset(block_at(&arena->blocks, arena->block)->p + start, 0, bytes);
+	return block_at(&arena->blocks, arena->block)->p + start;
+}
+
+void *
+arena_take(Arena *arena, size_t n, size_t size, size_t align)
+{
+	size_t bytes;
+
+	CHECK(!__builtin_mul_overflow(n, size, &bytes));
+	return memset(piece_take(arena, bytes, align), 0, bytes);
+}
+
+char *
+arena_room(Arena *arena, size_t n)
+{
+	return piece_take(arena, n, 1);
 }
 
 char *

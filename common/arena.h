@@ -3,10 +3,10 @@
 /*
  * Memory that goes at once: everything a request takes is given back by one arena_reset().
  *
- * Memory is zeroed and never NULL. Limits on input keep a request far below the ceiling, so
- * reaching it is a bug of ours and ends the process, after a line on standard error. With
- * --enable-sanitize each piece is its own malloc, so that AddressSanitizer sees every edge.
- * One arena belongs to one thread.
+ * Memory is zeroed, but for arena_room(), and never NULL. Limits on input keep a request far
+ * below the ceiling, so reaching it is a bug of ours and ends the process, after a line on
+ * standard error. With --enable-sanitize each piece is its own malloc, so that AddressSanitizer
+ * sees every edge. One arena belongs to one thread.
  */
 
 #include <stdarg.h>
@@ -36,6 +36,9 @@ void arena_reset(Arena *arena);
 /* n * size bytes at a multiple of align (a power of two), zeroed. */
 void *arena_take(Arena *arena, size_t n, size_t size, size_t align) NEVER_NULL
     __attribute__((malloc));
+
+/* n bytes as they are, for one who writes them before they are read. */
+char *arena_room(Arena *arena, size_t n) NEVER_NULL __attribute__((malloc));
 
 /* n bytes that are wiped before they are given back. */
 char *arena_secret(Arena *arena, size_t n) NEVER_NULL;

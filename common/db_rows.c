@@ -25,9 +25,11 @@ rows_check(Ctx *ctx, const DbQuery *q, const PGresult *rows)
 static Str
 value_of(const PGresult *rows, int i, int column)
 {
-	if (PQgetisnull(rows, i, column))
+	size_t n = (size_t)PQgetlength(rows, i, column);
+
+	if (n == 0 && PQgetisnull(rows, i, column))
 		return STR_NONE;
-	return (Str){ PQgetvalue(rows, i, column), (size_t)PQgetlength(rows, i, column) };
+	return (Str){ PQgetvalue(rows, i, column), n };
 }
 
 /* One row into a zeroed struct. */

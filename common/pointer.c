@@ -4,8 +4,10 @@ Str
 pointer_below(Arena *arena, Str at, Str name)
 {
 	Buf out = { .arena = arena };
-	Str cut = str_points_cut(name, POINTER_NAME_POINTS);
+	Str cut = name;
 
+	if (name.n > POINTER_NAME_POINTS)
+		cut = str_points_cut(name, POINTER_NAME_POINTS);
 	buf_put(&out, at);
 	buf_byte(&out, '/');
 	for (size_t i = 0; i < cut.n; i++) {
@@ -24,5 +26,10 @@ pointer_below(Arena *arena, Str at, Str name)
 Str
 pointer_item(Arena *arena, Str at, size_t i)
 {
-	return str_print(arena, "%.*s/%zu", STR_ARG(at), i);
+	Buf out = { .arena = arena };
+
+	buf_put(&out, at);
+	buf_byte(&out, '/');
+	buf_i64(&out, (int64_t)i);
+	return buf_str(&out);
 }

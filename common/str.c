@@ -3,18 +3,6 @@
 #include <stdio.h>
 #include <strings.h>
 
-Str
-str_of(const char *text)
-{
-	return text == NULL ? STR_NONE : (Str){ text, strlen(text) };
-}
-
-bool
-str_eq(Str a, Str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static unsigned char
 lower(char c)
 {
@@ -43,22 +31,6 @@ str_ends(Str s, Str tail)
 {
 	return s.n >= tail.n &&
 	       (tail.n == 0 || memcmp(s.p + s.n - tail.n, tail.p, tail.n) == 0);
-}
-
-size_t
-str_find(Str s, char c)
-{
-	const char *at = s.n == 0 ? NULL : memchr(s.p, c, s.n);
-
-	return at == NULL ? s.n : (size_t)(at - s.p);
-}
-
-Str
-str_sub(Str s, size_t from, size_t to)
-{
-	to = MIN(to, s.n);
-	from = MIN(from, to);
-	return (Str){ s.p == NULL ? NULL : s.p + from, to - from };
 }
 
 static bool
@@ -101,10 +73,11 @@ str_keep(Arena *arena, Str s)
 char *
 str_text(Arena *arena, Str s)
 {
-	char *text = arena_take(arena, s.n + 1, 1, 1);
+	char *text = arena_room(arena, s.n + 1);
 
 	if (s.n > 0)
 		memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
 	return text;
 }
 
@@ -255,7 +228,7 @@ buf_grow(Buf *buf, size_t n)
 
 	CHECK(!__builtin_add_overflow(buf->n, n, &need));
 	room = MAX(need, MAX(buf->room * 2, (size_t)256));
-	grown = arena_take(buf->arena, room, 1, 1);
+	grown = arena_room(buf->arena, room);
 	if (buf->p != NULL)
 		memcpy(grown, buf->p, buf->n);
 	buf->p = grown;

@@ -37,18 +37,39 @@ is_letter(char c)
 }
 
 /* From a C string; NULL gives STR_NONE. */
-Str str_of(const char *text);
+static inline Str
+str_of(const char *text)
+{
+	return text == NULL ? STR_NONE : (Str){ text, strlen(text) };
+}
 
-bool str_eq(Str a, Str b);
+static inline bool
+str_eq(Str a, Str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool str_eq_nocase(Str a, Str b); /* ASCII letters only */
 bool str_starts(Str s, Str head);
 bool str_ends(Str s, Str tail);
 
 /* The first of these bytes, as an index; s.n when there is none. */
-size_t str_find(Str s, char c);
+static inline size_t
+str_find(Str s, char c)
+{
+	const char *at = s.n == 0 ? NULL : memchr(s.p, c, s.n);
+
+	return at == NULL ? s.n : (size_t)(at - s.p);
+}
 
 /* s from byte `from` up to (not with) byte `to`; both are cut to s.n. */
-Str str_sub(Str s, size_t from, size_t to);
+static inline Str
+str_sub(Str s, size_t from, size_t to)
+{
+	to = MIN(to, s.n);
+	from = MIN(from, to);
+	return (Str){ s.p == NULL ? NULL : s.p + from, to - from };
+}
 
 /* Without spaces and tabs at both ends. */
 Str str_trim(Str s);

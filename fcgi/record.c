@@ -184,10 +184,8 @@ name_ok(Str name)
 static bool
 value_ok(Str value)
 {
-	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] == '\0' || value.p[i] == '\r' || value.p[i] == '\n')
-			return false;
-	return true;
+	return str_find(value, '\0') == value.n && str_find(value, '\r') == value.n &&
+	       str_find(value, '\n') == value.n;
 }
 
 /*
