@@ -25,8 +25,8 @@ declare -A packages=(
 	[redis]=redis-server
 	[demo]="curl python3"
 	[test]="spawn-fcgi pgbouncer clang libclang-rt-14-dev clang-format-14 valgrind curl jq git wrk shellcheck mandoc
-		python3 python3-venv python3-pytest python3-psycopg python3-jwt python3-cryptography python3-jsonschema
-		python3-requests iproute2 openssl"
+		python3 python3-venv python3-pytest python3-pytest-xdist python3-psycopg python3-jwt python3-cryptography
+		python3-jsonschema python3-requests iproute2 openssl"
 )
 
 # Install what is missing of the named groups; as another user than root, say what to install.
