@@ -268,23 +268,38 @@ user_disable(Ctx *ctx, Str email)
 	return EX_NOUSER;
 }
 
+/* Is there nothing that the verb would pass over? */
+static bool
+options_fit(const Options *options)
+{
+	bool address = options->email != NULL;
+	bool rest = options->n_roles > 0 || options->password_file != NULL;
+
+	if (strcmp(options->verb, "add") == 0)
+		return address && options->n_roles > 0;
+	if (strcmp(options->verb, "disable") == 0)
+		return address && !rest;
+	return strcmp(options->verb, "list") == 0 && !address && !rest;
+}
+
 int
 ctl_user(int argc, char **argv, const Settings *settings)
 {
 	Options options = { 0 };
-	int status = EX_USAGE;
-	bool read = options_read(argc, argv, &options);
-	Ctx *ctx = ctl_db_open(settings);
+	int status;
+	Ctx *ctx;
 
-	if (read && strcmp(options.verb, "add") == 0 && options.email != NULL &&
-	    options.n_roles > 0)
-		status = user_add(ctx, &options, settings);
-	else if (read && strcmp(options.verb, "list") == 0 && options.email == NULL)
-		status = user_list(ctx);
-	else if (read && strcmp(options.verb, "disable") == 0 && options.email != NULL)
-		status = user_disable(ctx, str_of(options.email));
-	else
+	if (!options_read(argc, argv, &options) || !options_fit(&options)) {
 		fputs(usage, stderr);
+		return EX_USAGE;
+	}
+	ctx = ctl_db_open(settings);
+	if (strcmp(options.verb, "add") == 0)
+		status = user_add(ctx, &options, settings);
+	else if (strcmp(options.verb, "list") == 0)
+		status = user_list(ctx);
+	else
+		status = user_disable(ctx, str_of(options.email));
 	ctl_db_close(ctx, settings);
 	return status;
 }

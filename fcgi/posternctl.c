@@ -23,6 +23,14 @@ static const struct {
 };
 
 static void
+command_help(size_t i)
+{
+	printf("Usage: posternctl [--config FILE] [--set section.name=value]... %s %s\n"
+	       "%s. See posternctl(8).\n",
+	       commands[i].name, commands[i].arguments, commands[i].about);
+}
+
+static void
 help(FILE *out)
 {
 	fputs("Usage: posternctl [--config FILE] [--set section.name=value]... COMMAND\n\n",
@@ -55,7 +63,23 @@ option_value(char **argv, int left, const char *name, int *used)
 	return argv[1];
 }
 
-/* Take --config and --set out of the arguments; returns how many of the others are left. */
+static bool
+is_common(const char *argument)
+{
+	return strcmp(argument, "--config") == 0 || strcmp(argument, "--set") == 0;
+}
+
+static int
+value_missing(const char *option)
+{
+	fprintf(stderr, "posternctl: %s needs a value\n", option);
+	return -1;
+}
+
+/*
+ * Take --config and --set out of the arguments; returns how many of the others are left, or -1
+ * when one of the two has no value.
+ */
 static int
 common_options(int argc, char **argv, const char **file, const char **sets, size_t *n_sets)
 {
@@ -70,6 +94,8 @@ common_options(int argc, char **argv, const char **file, const char **sets, size
 			*file = config;
 		else if (set != NULL)
 			sets[(*n_sets)++] = set;
+		else if (is_common(argv[i]))
+			return value_missing(argv[i]);
 		else
 			argv[kept++] = argv[i];
 	}
@@ -95,7 +121,7 @@ bool
 ctl_no_more(int argc, char **argv)
 {
 	if (argc > 1)
-		fprintf(stderr, "posternctl %s: what is '%s'?\n", argv[0], argv[1]);
+		fprintf(stderr, "%s: what is '%s'?\n", argv[0], argv[1]);
 	return argc <= 1;
 }
 
@@ -124,6 +150,8 @@ command_run(size_t i, int argc, char **argv, const char *file, const char *const
 	}
 	conf = settings;
 	log_setup(LOG_TEXT, LOG_WARNING);
+	argv[0] =
+	    arena_print(arena, "posternctl %s", commands[i].name); /* for getopt's words */
 	status = commands[i].run(argc, argv, settings);
 	conf = NULL;
 	settings_free(settings);
@@ -140,6 +168,8 @@ main(int argc, char **argv)
 	CHECK(sets != NULL && argc > 0);
 	argc = common_options(argc, argv, &file, sets, &n_sets) - 1;
 	argv++;
+	if (argc < 0)
+		return EX_USAGE;
 	if (argc == 0) {
 		help(stderr);
 		return EX_USAGE;
@@ -152,9 +182,14 @@ main(int argc, char **argv)
 		puts("posternctl " PACKAGE_VERSION);
 		return EX_OK;
 	}
-	for (size_t i = 0; i < COUNT(commands); i++)
-		if (strcmp(argv[0], commands[i].name) == 0)
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		if (argc == 1 || strcmp(argv[1], "--help") != 0)
 			return command_run(i, argc, argv, file, sets, n_sets);
+		command_help(i);
+		return EX_OK;
+	}
 	fprintf(stderr, "posternctl: there is no command '%s'. Try 'posternctl --help'.\n",
 	        argv[0]);
 	return EX_USAGE;

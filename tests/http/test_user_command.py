@@ -93,6 +93,7 @@ def test_nobody_of_that_address_is_an_error(postern):
     [
         [], ["add"], ["add", "--email", "a@example.org"], ["add", "--role", "user"], ["disable"],
         ["list", "more"], ["remove"], ["add", "--email"], ["list", "--what"],
+        ["list", "--password-file", "x"], ["disable", "--email", "a@example.org", "--role", "admin"],
     ],
 )
 def test_what_is_not_understood_is_a_wrong_use(postern, args):
@@ -104,6 +105,23 @@ def test_what_is_not_understood_is_a_wrong_use(postern, args):
 def test_so_it_is_of_keys(postern, args):
     done = postern.ctl("key", *args, check=False)
     assert done.returncode == 64 and "usage: posternctl key" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--config", "--set"])
+def test_an_option_without_its_value_is_named(postern, option):
+    done = postern.as_owner(postern.state / "inst/sbin/posternctl", "key", "list", option, check=False)
+    assert (done.returncode, done.stderr) == (64, f"posternctl: {option} needs a value\n")
+
+
+def test_words_about_an_option_name_the_program_and_the_command(postern):
+    done = postern.ctl("mail", "--to", check=False)
+    assert done.returncode == 64 and done.stderr.startswith("posternctl mail: ")
+
+
+def test_each_command_has_its_help(postern):
+    for name in ("user", "key", "migrate", "reload", "openapi"):
+        done = postern.ctl(name, "--help")
+        assert done.stdout.startswith("Usage: posternctl ") and f" {name} " in done.stdout
 
 
 def test_no_terminal_means_no_question(postern):
