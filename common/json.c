@@ -347,17 +347,6 @@ json_int(JsonValue *v, int64_t *out)
 	return true;
 }
 
-bool
-json_num(JsonValue *v, double *out)
-{
-	int64_t whole;
-
-	if (!is(v, json_type_double) && !json_int(v, &whole))
-		return false;
-	*out = json_object_get_double(v);
-	return true;
-}
-
 size_t
 json_len(JsonValue *array)
 {

@@ -51,13 +51,12 @@ void json_write(Buf *out, const Model *model, const void *object);
  * Walk a checked value without a model (metadata of other servers), made by json_parse:
  * json_check with JSON_DEPTH_MAX and JSON_MEMBERS_MAX, then json-c. A JsonValue is json-c's,
  * NULL for null; it lives as long as the arena. Integers of 64 bits or more are none for
- * json_int and json_num.
+ * json_int.
  */
 typedef struct json_object JsonValue;
 const Problem *json_parse(Ctx *ctx, Str text, JsonValue **out) MUST_USE;
 JsonValue *json_get(JsonValue *object, const char *name); /* NULL: no such member or object */
 bool json_str(JsonValue *v, Str *out);
 bool json_int(JsonValue *v, int64_t *out);
-bool json_num(JsonValue *v, double *out);
 size_t json_len(JsonValue *array); /* 0 when it is none */
 JsonValue *json_at(JsonValue *array, size_t i);

@@ -1,7 +1,6 @@
 #include "common/params.h"
 
 #include <ctype.h>
-#include <string.h>
 
 #include "common/encode.h"
 #include "common/pointer.h"

@@ -1,7 +1,6 @@
 #include "common/str.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 static unsigned char
 lower(char c)

@@ -1,6 +1,5 @@
 #include "fcgi/audit.h"
 
-#include "common/db.h"
 #include "queries.gen.h"
 
 enum { AGENT_POINTS = 256 };

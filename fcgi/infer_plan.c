@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
-
 enum {
 	KEPT_MAX = 64,          /* models that a process remembers */
 	KEPT_BYTES = 64 * 1024, /* longer metadata are asked for each time */

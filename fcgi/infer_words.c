@@ -1,7 +1,5 @@
 #include "fcgi/infer_words.h"
 
-#include <string.h>
-
 #include "common/encode.h"
 #include "common/json.h"
 

@@ -1,7 +1,5 @@
 #include "fcgi/openapi_schema.h"
 
-#include <string.h>
-
 #include "common/format.h"
 #include "common/json_put.h"
 

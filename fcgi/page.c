@@ -11,8 +11,8 @@ static const char policy[] =
     "default-src 'none'; style-src 'sha256-Pt6uOR7BI6Q6tuLUGY8g5pD+NbDiguBwDw74NwhT7PI='; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-void
-page_text(Buf *out, Str text)
+static void
+text_put(Buf *out, Str text)
 {
 	for (size_t i = 0; i < text.n; i++) {
 		switch (text.p[i]) {
@@ -38,7 +38,7 @@ void
 page_element(Buf *out, const char *tag, Str text)
 {
 	buf_print(out, "<%s>", tag);
-	page_text(out, text);
+	text_put(out, text);
 	buf_print(out, "</%s>", tag);
 }
 

@@ -7,8 +7,7 @@
 /* Up to and with the heading. title: English, text. */
 void page_begin(Buf *out, const char *title);
 
-/* Text, and an element that holds nothing else; what HTML could take for its own is escaped. */
-void page_text(Buf *out, Str text);
+/* An element that holds nothing but text; what HTML could take for its own is escaped. */
 void page_element(Buf *out, const char *tag, Str text);
 
 /* End the page, and answer with it. */

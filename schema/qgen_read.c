@@ -1,7 +1,5 @@
 #include "schema/qgen.h"
 
-#include <string.h>
-
 /* A name line or constraint line while it is read. */
 typedef struct Line {
 	Run *run;

@@ -9,7 +9,6 @@
 
 #include "common/crypto.h"
 #include "common/encode.h"
-#include "common/uuid.h"
 
 /* The key of RFC 7515 appendix A.3, as PKCS #8. */
 static const char es256_text[] =

@@ -5,7 +5,6 @@
 #include <cmocka.h>
 
 #include "fcgi/mailing.h"
-#include "fcgi/outbox.h"
 #include "queries.gen.h"
 #include "tests/lib/db_bench.h"
 

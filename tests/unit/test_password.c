@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/password.h"
 
 enum { CHEAP = 1 };

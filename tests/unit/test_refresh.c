@@ -5,8 +5,6 @@
 
 #include <cmocka.h>
 
-#include <string.h>
-
 #include "fcgi/refresh.h"
 
 typedef struct Bench {
