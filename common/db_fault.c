@@ -36,13 +36,22 @@ field_of(Ctx *ctx, const PGresult *result, int field)
 	return text == NULL ? NULL : arena_print(ctx->arena, "%s", text);
 }
 
-/* After a change of a table, or when a pooler gave us a session that we did not prepare in. */
+/*
+ * After a change of a table, when a type was made anew under its name (a plan holds on to the one
+ * that is gone; these words are never translated), or when a pooler gave us a session that we
+ * did not prepare in.
+ */
 static bool
-is_stale(const char *sqlstate, const char *function)
+is_stale(const char *sqlstate, const PGresult *result)
 {
+	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+	const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
 	return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0 ||
 	       (strcmp(sqlstate, "0A000") == 0 && function != NULL &&
-	        strcmp(function, "RevalidateCachedQuery") == 0);
+	        strcmp(function, "RevalidateCachedQuery") == 0) ||
+	       (strcmp(sqlstate, "XX000") == 0 && words != NULL &&
+	        text_starts(words, "cache lookup failed"));
 }
 
 void
@@ -58,7 +67,7 @@ fault_note(Ctx *ctx, DbFault *fault, const DbQuery *q, const PGresult *result)
 	}
 	memcpy(fault->sqlstate, sqlstate, strlen(sqlstate));
 	fault->ended = severity != NULL && strcmp(severity, "FATAL") == 0;
-	fault->stale = is_stale(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION));
+	fault->stale = is_stale(sqlstate, result);
 	fault->constraint = field_of(ctx, result, PG_DIAG_CONSTRAINT_NAME);
 	if (!text_starts(sqlstate, "22")) /* data exceptions quote the data */
 		fault->message = field_of(ctx, result, PG_DIAG_MESSAGE_PRIMARY);

@@ -36,6 +36,9 @@ faults_open(void **state)
 	    *state,
 	    "DROP TABLE IF EXISTS changing; CREATE TABLE changing (a bigint);"
 	    "INSERT INTO changing VALUES (7);"
+	    "DROP TABLE IF EXISTS moods; DROP TYPE IF EXISTS mood; CREATE TYPE mood AS ENUM "
+	    "('glad');"
+	    "CREATE TABLE moods (mood mood); INSERT INTO moods VALUES ('glad');"
 	    "CREATE OR REPLACE FUNCTION complain(code text) RETURNS bigint LANGUAGE plpgsql AS"
 	    " $$ BEGIN RAISE EXCEPTION 'told to' USING ERRCODE = code; END $$");
 	return failed;
@@ -229,6 +232,28 @@ a_statement_is_prepared_anew_when_its_table_has_changed(void **state)
 	                 " ALTER a TYPE int; ALTER TABLE changing ALTER a TYPE bigint");
 	assert_null(db_one(&bench->ctx, &changing_all, NULL, &out, P_internal));
 	assert_null(db_commit(&bench->ctx));
+}
+
+QUERY(moods_count, "SELECT count(*) AS n FROM db_test.moods WHERE mood = $1", with_words,
+      gives_number, Number);
+
+static void
+a_statement_is_prepared_anew_when_a_type_has_a_successor(void **state)
+{
+	Bench *bench = *state;
+	const Words glad = { S("glad") };
+	Number out;
+
+	/* often enough for a plan that is kept */
+	for (int i = 0; i < 10; i++)
+		assert_null(db_one(&bench->ctx, &moods_count, (const void *[]){ &glad }, &out,
+		                   P_internal));
+	bench_sql(bench, "ALTER TYPE mood RENAME TO former; CREATE TYPE mood AS ENUM ('glad');"
+	                 "ALTER TABLE moods ALTER mood TYPE mood USING mood::text::mood;"
+	                 "DROP TYPE former");
+	assert_null(
+	    db_one(&bench->ctx, &moods_count, (const void *[]){ &glad }, &out, P_internal));
+	assert_int_equal(out.n, 1);
 }
 
 static void
@@ -439,6 +464,7 @@ main(void)
 		TEST(a_transaction_cut_in_its_middle_may_be_run_anew),
 		TEST(rows_already_given_are_not_given_twice),
 		TEST(a_statement_is_prepared_anew_when_its_table_has_changed),
+		TEST(a_statement_is_prepared_anew_when_a_type_has_a_successor),
 		TEST(a_change_in_the_middle_of_a_transaction_runs_it_anew),
 		TEST(statements_that_a_pooler_forgot_are_prepared_anew),
 		TEST(nobody_waits_past_the_deadline_and_the_server_stops_too),
