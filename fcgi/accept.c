@@ -72,14 +72,27 @@ type_quality(Str accept, Str type)
 	return quality;
 }
 
+/* Nothing that is asked for: no field, or a list of no elements. */
+static bool
+is_blank(Str accept)
+{
+	Str range;
+
+	while (str_next(&accept, ',', &range))
+		if (str_trim(range).n > 0)
+			return false;
+	return true;
+}
+
 Str
 media_choose(Str accept, Str offered)
 {
 	Str best = STR_NONE, type;
 	int best_quality = 0;
+	bool any = is_blank(accept);
 
 	while (str_next(&offered, ' ', &type)) {
-		int quality = str_trim(accept).n == 0 ? 1 : type_quality(accept, type);
+		int quality = any ? 1 : type_quality(accept, type);
 
 		if (quality > best_quality) {
 			best_quality = quality;

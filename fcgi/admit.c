@@ -1,5 +1,7 @@
 #include "fcgi/rooms.h"
 
+#include <string.h>
+
 #include "fcgi/accept.h"
 #include "fcgi/limit.h"
 #include "fcgi/session.h"
@@ -86,9 +88,11 @@ answer_admit(Req *rq)
 	const char *offered = rq->route->media != NULL ? rq->route->media : json_type;
 	Str media = media_choose(req_header(rq, "HTTP_ACCEPT"), str_of(offered));
 
-	if (media.p == NULL)
+	if (media.p == NULL && rq->route->status != 204) /* which has no body to accept */
 		return problem(P_not_acceptable);
 	rq->media = media;
+	if (strchr(offered, ' ') != NULL)
+		answer_header(rq, "Vary", S("Accept"));
 	return NULL;
 }
 

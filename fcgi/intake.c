@@ -53,16 +53,14 @@ params_intake(Req *rq)
 }
 
 static bool
-has_body_fields(const Model *model, bool required)
+has_body_fields(const Model *model)
 {
 	for (size_t i = 0; i < model->n; i++)
-		if (model->fields[i].from == FROM_BODY &&
-		    (model->fields[i].required || !required))
+		if (model->fields[i].from == FROM_BODY)
 			return true;
 	return false;
 }
 
-/* A body that may be empty is taken for an object without members when it is. */
 static const Problem *
 body_intake(Req *rq)
 {
@@ -72,11 +70,11 @@ body_intake(Req *rq)
 	TRY(wire_body(rq->wire, rq->ctx, body_limit(rq), &rq->body));
 	if (rq->route->reads != NULL)
 		return NULL;
-	if (!has_body_fields(takes, false))
+	if (!has_body_fields(takes))
 		return rq->body.n == 0 ? NULL
 		                       : problem_inside(rq->ctx, P_bad_request,
 		                                        "a body, where none is taken");
-	if (rq->body.n == 0 && !has_body_fields(takes, true)) {
+	if (rq->body.n == 0 && rq->route->empty_body) {
 		model_start(takes, true, rq->in);
 		return NULL;
 	}

@@ -67,23 +67,6 @@ route_body(const Route *route)
 }
 
 static bool
-body_is_required(const Route *route)
-{
-	for (size_t i = 0; i < route->takes->n; i++)
-		if (route->takes->fields[i].from == FROM_BODY &&
-		    route->takes->fields[i].required)
-			return true;
-	return route->reads != NULL;
-}
-
-/* Whoever may be answered with an ETag has a version. */
-static bool
-has_version(const Route *route)
-{
-	return model_field(route->gives, S("version")) != NULL && route->status != 202;
-}
-
-static bool
 own_problem(const Route *route, ProblemCode code)
 {
 	const ProblemCode *own = route->problems;
@@ -170,7 +153,7 @@ params_put(Buf *out, const Uses *uses, const Route *route)
 	if (own_problem(route, P_precondition_failed))
 		header_param_put(out, "If-Match", own_problem(route, P_precondition_required),
 		                 "the ETag that was read last; another version is 412");
-	if (route->method == GET && has_version(route))
+	if (route->method == GET && route->versioned)
 		header_param_put(out, "If-None-Match", false,
 		                 "an ETag that is at hand; the same version is 304");
 	buf_byte(out, ']');
@@ -207,7 +190,7 @@ body_put(Buf *out, const Uses *uses, const Route *route)
 		return;
 	open_put(out, "requestBody", '{');
 	json_put_key(out, "required");
-	json_put_bool(out, body_is_required(route));
+	json_put_bool(out, !route->empty_body);
 	content_put(out, uses, route->body_types != NULL ? route->body_types : json_type,
 	            route_body(route), SIDE_IN);
 	buf_byte(out, '}');
@@ -242,7 +225,7 @@ success_put(Buf *out, const Uses *uses, const Route *route, int status, const ch
 	open_put(out, "headers", '{');
 	header_ref_put(out, "X-Request-Id");
 	limit_headers_put(out, route);
-	if (has_version(route))
+	if (route->versioned)
 		header_ref_put(out, "ETag");
 	if (status == 201)
 		header_ref_put(out, "Location");
@@ -272,8 +255,7 @@ successes_put(Buf *out, const Uses *uses, const Route *route)
 
 	for (size_t i = 0; i < COUNT(words); i++) {
 		bool made = route->method == PUT && words[i].status == 201;
-		bool same =
-		    route->method == GET && words[i].status == 304 && has_version(route);
+		bool same = route->method == GET && words[i].status == 304 && route->versioned;
 
 		if (words[i].status == route->status || made || same)
 			success_put(out, uses, route, words[i].status, words[i].about);

@@ -55,9 +55,11 @@ typedef struct Route {
 	const char *media;      /* of the answer, the same, best first */
 	const ProblemCode *problems; /* its own, for the documents; P_internal ends them */
 	const char *about;           /* one sentence */
-	bool fresh;     /* administration, credentials: the database is asked who calls */
-	bool unlimited; /* not counted by the rate limits: probes and scrapes */
-	bool own_token; /* the handler reads Authorization itself, of an ended session too */
+	bool fresh;      /* administration, credentials: the database is asked who calls */
+	bool unlimited;  /* not counted by the rate limits: probes and scrapes */
+	bool versioned;  /* an answer may have an ETag */
+	bool empty_body; /* no body at all is an object without members */
+	bool own_token;  /* the handler reads Authorization itself, of an ended session too */
 } Route;
 
 extern const Route routes[];

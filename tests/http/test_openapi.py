@@ -76,6 +76,19 @@ def test_every_error_lists_its_codes(document):
                 assert response["x-codes"] and set(response["x-codes"]) <= known, f"{method} {path} {status}"
 
 
+def test_an_etag_is_promised_where_there_is_one(document):
+    promised = {
+        (method, path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters" and any("ETag" in a.get("headers", {}) for a in operation["responses"].values())
+    }
+    assert promised == {
+        ("post", "/v1/products"), ("get", "/v1/products/{id}"), ("patch", "/v1/products/{id}"),
+        ("get", "/v1/models/{name}"), ("put", "/v1/models/{name}"),
+    }
+
+
 def test_it_says_what_the_routes_say(postern, document):
     rows = json.loads(postern.ctl("routes", "--json").stdout)
     assert {(r["method"].lower(), r["path"]) for r in rows} == {(m, p) for p, m, _ in operations(document)}

@@ -1,4 +1,4 @@
-"""Contract 4: the catalogue."""
+"""Products: the catalogue."""
 
 import base64
 import itertools
@@ -206,6 +206,14 @@ def test_null_where_a_value_must_stand_is_refused(editor):
     assert (answer.status, {e["pointer"] for e in answer.json["errors"]}) == (422, {"/name", "/stock"})
 
 
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}])
+def test_no_body_is_no_change(editor, headers):
+    made = create(editor)
+    answer = editor.patch(f"/v1/products/{made['id']}", body=b"", headers={"If-Match": "*", **headers})
+    assert answer.status in (400, 415)
+    assert editor.get(f"/v1/products/{made['id']}").json == made
+
+
 def test_a_change_needs_the_version_it_was_made_from(editor):
     made = create(editor)
     path = f"/v1/products/{made['id']}"
@@ -225,7 +233,8 @@ def test_a_product_is_removed_once(editor, api):
     path = f"/v1/products/{made['id']}"
     stale = editor.delete(path, headers={"If-Match": '"7"'})
     assert (stale.status, stale.code) == (412, "precondition_failed")
-    gone = editor.delete(path, headers={"If-Match": '"1"'})
+    # what cannot be accepted is no reason to keep it: there is no body to send
+    gone = editor.delete(path, headers={"If-Match": '"1"', "Accept": "text/html"})
     assert (gone.status, gone.body) == (204, b"")
     assert api.get(path).status == 404
     assert editor.delete(path).status == 404

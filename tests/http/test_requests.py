@@ -1,4 +1,4 @@
-"""Contract 1: paths, methods, order of refusal, request ids."""
+"""Every request: paths, methods, order of refusal, request ids."""
 
 import re
 
@@ -252,7 +252,8 @@ def test_another_type_of_body_is_415(api, media):
 
 
 @pytest.mark.parametrize(
-    "accept", ["*/*", "application/*", "application/json", "text/html, application/json;q=0.1", "text/html, */*;q=0.1"]
+    "accept",
+    ["*/*", "application/*", "application/json", "text/html, application/json;q=0.1", "text/html, */*;q=0.1", ", ,"],
 )
 def test_what_accept_allows_is_sent(api, accept):
     assert api.get("/v1/products", headers={"Accept": accept}).status == 200
@@ -261,6 +262,11 @@ def test_what_accept_allows_is_sent(api, accept):
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "application/json;q=0, */*", "image/*"])
 def test_what_accept_does_not_allow_is_406(api, accept):
     assert api.get("/v1/products", headers={"Accept": accept}).status == 406
+
+
+def test_a_cache_is_told_where_the_media_type_is_chosen(api):
+    assert "Accept" in api.get("/problems/not_found").headers.get_all("Vary")
+    assert "Accept" not in (api.get("/healthz").headers.get_all("Vary") or [])
 
 
 # --- request ids
