@@ -153,6 +153,8 @@ field_check_item(const Field *field, Str item, Str pointer, FieldErrors *errors)
 
 	if (has_nul(item))
 		field_errors_add(errors, pointer, F_format, 0);
+	else if (str_points(item) < (uint64_t)field->item_min)
+		field_errors_add(errors, pointer, F_too_short, field->item_min);
 	else if (field->item_max > 0 && str_points(item) > (uint64_t)field->item_max)
 		field_errors_add(errors, pointer, F_too_long, field->item_max);
 	else if (!format_ok(field->format, item, &wrong, &bound))

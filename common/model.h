@@ -127,7 +127,7 @@ typedef struct Field {
 	/* of a number's value, a text's code points, a JSON's bytes, a list's length */
 	int64_t min, max;
 	bool max_zero; /* max is 0 and meant; else max 0 is no bound, and min INT64_MIN none */
-	int64_t item_max; /* code points of each text in a list */
+	int64_t item_min, item_max; /* code points of each text in a list; max 0: no bound */
 	Format format;
 	const char *const *names;  /* an enum's wire names, NULL at the end */
 	const struct Model *model; /* of KIND_MODEL, KIND_LIST; documents a KIND_JSON's items */

@@ -151,6 +151,8 @@ items_put(Buf *out, const Uses *uses, const Field *field, Side side)
 	}
 	buf_byte(out, '{');
 	text_put(out, "type", field->kind == KIND_INTS ? "integer" : "string");
+	if (field->item_min > 0)
+		int_put(out, "minLength", field->item_min);
 	if (field->item_max > 0)
 		int_put(out, "maxLength", field->item_max);
 	format_put(out, field->format, side);

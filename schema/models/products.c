@@ -33,7 +33,7 @@ MODEL(ProductNew,
 	FIELD_OF(ProductNew, price, Money, .required = true),
 	FIELD(ProductNew, stock,       .max = INT32_MAX, .initial = "0", .about = "pieces at hand"),
 	FIELD(ProductNew, status,      .names = product_status_names, .initial = "\"draft\""),
-	FIELD(ProductNew, tags,        .max = 50, .item_max = 64, .initial = "[]"),
+	FIELD(ProductNew, tags,        .max = 50, .item_min = 1, .item_max = 64, .initial = "[]"),
 	FIELD(ProductNew, attributes,  .object = true, .initial = "{}", .about = "whatever the shop keeps about it"));
 
 MODEL(MoneyPatch,
@@ -48,7 +48,7 @@ MODEL(ProductPatch,
 	FIELD_OF(ProductPatch, price, MoneyPatch),
 	FIELD(ProductPatch, stock,       .max = INT32_MAX),
 	FIELD(ProductPatch, status,      .names = product_status_names),
-	FIELD(ProductPatch, tags,        .nullable = true, .max = 50, .item_max = 64),
+	FIELD(ProductPatch, tags,        .nullable = true, .max = 50, .item_min = 1, .item_max = 64),
 	FIELD(ProductPatch, attributes,  .nullable = true, .object = true, .about = "merged into what is there"));
 
 MODEL(ProductFilter,

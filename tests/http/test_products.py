@@ -72,7 +72,7 @@ def test_a_product_keeps_all_it_was_given(editor, api):
     body = lamp(
         description="ละเอียด\n\"quoted\" \\ \t ☕",
         stock=2147483647,
-        tags=["a b", "ไทย", ""],
+        tags=["a b", "ไทย"],
         attributes={"size": 1.50, "deep": [{"x": None}, True, 12345678901234567890]},
         price={"amount": 9007199254740991, "currency": "USD"},
     )
@@ -146,6 +146,7 @@ def test_what_the_server_decides_cannot_be_given(editor, member):
         ("description", "d" * 10000, "d" * 10001),
         ("tags", ["t"] * 50, ["t"] * 51),
         ("tags", ["t" * 64], ["t" * 65]),
+        ("tags", ["t"], [""]),
         ("stock", 0, -1),
     ],
 )
