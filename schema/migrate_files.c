@@ -140,8 +140,11 @@ migrations_read(Arena *arena, const char *dir, Migrations *out)
 		sha256(all.v[i].up, digest);
 		all.v[i].sha256 = hex(arena, digest, sizeof digest);
 	}
-	if (all.n > 0)
-		qsort(all.v, all.n, sizeof *all.v, by_version);
+	if (all.n == 0) { /* the wrong folder, by all odds */
+		fprintf(stderr, "%s: there is no migration\n", dir);
+		return false;
+	}
+	qsort(all.v, all.n, sizeof *all.v, by_version);
 	*out = all;
 	return true;
 }

@@ -165,6 +165,12 @@ def test_files_that_are_no_pairs_are_refused_before_anything(run, files, name, s
     assert says in err[0]
 
 
+def test_a_folder_without_a_migration_is_the_wrong_one(run, tmp_path):
+    for command in ("up", "status"):
+        code, _, err = run(command, "--dir", tmp_path)
+        assert (code, err) == (65, [f"{tmp_path}: there is no migration"])
+
+
 def test_waiting_for_another_applier_ends(cluster, database, run, migrate, files):
     files(9000, "SELECT pg_sleep(30);\n")
     slow = migrate(cluster.dsn(database, "owner"), "up", "--dir", files.directory)
