@@ -217,9 +217,37 @@ state_find() {
 	fi
 }
 
+# D/env is for a shell to read: a value stands as it is, or in single quotes where the shell would take
+# a character of it for its own.
+env_quote() {
+	local quote="'" quoted="'\\''"
+	if [[ $1 =~ ^[A-Za-z0-9%+,./:=?@_-]*$ ]]; then
+		printf '%s\n' "$1"
+	else
+		printf "'%s'\n" "${1//$quote/"$quoted"}"
+	fi
+}
+
+env_unquote() {
+	local quote="'" quoted="'\\''" value=$1
+	if [[ $value == "$quote"*"$quote" ]]; then
+		value=${value:1:-1}
+		value=${value//"$quoted"/"$quote"}
+	fi
+	printf '%s\n' "$value"
+}
+
 # The value of a name in D/env.
 env_value() {
-	sed -n "s/^$1=//p" "$dir/env" 2>/dev/null | tail -n 1
+	env_unquote "$(sed -n "s/^$1=//p" "$dir/env" 2>/dev/null | tail -n 1)"
+}
+
+# The lines of D/env with their values as they are.
+env_print() {
+	local name value
+	while IFS='=' read -r name value; do
+		printf '%s=%s\n' "$name" "$(env_unquote "$value")"
+	done <"$dir/env"
 }
 
 # --- HTTP on the loopback

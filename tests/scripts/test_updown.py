@@ -1,4 +1,4 @@
-"""scripts/up and scripts/down: what contract 8 says of them."""
+"""scripts/up and scripts/down: what they print, keep, stop and leave behind."""
 
 import json
 import os
@@ -115,6 +115,38 @@ def test_a_directory_of_somebody_else_is_left_alone():
         with pytest.raises(AssertionError, match="not made by scripts/up"):
             run_script("up", "--dir", path)
         assert os.listdir(path) == ["mine"]
+
+
+@pytest.fixture()
+def odd():
+    """A directory whose name a shell must be kept from reading, and where the sockets cannot lie."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as outer:
+        os.chmod(outer, 0o711)
+        path = pathlib.Path(outer) / "it's a place"
+        yield path
+        run_script("down", "--dir", path)
+        remove(path)
+
+
+def test_a_shell_reads_what_is_kept(odd):
+    said = up(odd)
+    words = " ".join(f'"${name}"' for name in said)
+    read = subprocess.run(
+        ["sh", "-euc", '. "$0"; printf "%s\\n" ' + words, odd / "env"],
+        capture_output=True, text=True, check=True,
+    ).stdout
+    assert read.splitlines() == list(said.values())
+    assert said["dir"] == str(odd)
+    assert up(odd) == said, "said again from what is kept"
+
+
+def test_the_settings_are_for_the_server_and_root_alone(directory):
+    config = pathlib.Path(up(directory)["config"])
+    owner = config.stat().st_uid
+    config.chmod(0o644)
+    again = pathlib.Path(up(directory, "--set", "pool.workers=3")["config"])
+    assert again == config and (again.stat().st_mode & 0o777, again.stat().st_uid) == (0o600, owner)
+    assert "workers = 3" in again.read_text()
 
 
 @pytest.mark.parametrize("name", ["with a space", "deep-" + "x" * 120, "it's"])
