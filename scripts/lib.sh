@@ -250,6 +250,18 @@ env_print() {
 	done <"$dir/env"
 }
 
+# Take away the directory that the sockets have of their own, if they have one and nothing is left in
+# it; `up` makes another.
+sockets_end() {
+	local sockets
+	sockets=$(cat "$state/sockets" 2>/dev/null) || return 0
+	[[ $sockets != "$state/run" ]] || return 0
+	as_user rm -f "$sockets/inst"
+	if as_user rmdir "$sockets" 2>/dev/null; then
+		rm -f "$state/sockets"
+	fi
+}
+
 # --- HTTP on the loopback
 
 # Status of GET path on a port, 000 when there is no answer.

@@ -1,4 +1,4 @@
-"""scripts/up and scripts/down: what they print, keep, stop and leave behind."""
+"""scripts/up, scripts/down and scripts/demo: what they print, keep, stop and leave behind."""
 
 import json
 import os
@@ -140,6 +140,22 @@ def test_a_shell_reads_what_is_kept(odd):
     assert up(odd) == said, "said again from what is kept"
 
 
+def test_a_directory_of_the_sockets_goes_with_down_and_another_comes(odd):
+    for _ in range(2):
+        sockets = pathlib.Path(up(odd)["socket"]).parent
+        assert sockets.is_dir() and odd not in sockets.parents
+        run_script("down", "--dir", odd)
+        assert not sockets.exists()
+
+
+def test_what_somebody_put_beside_the_sockets_stays(odd):
+    mine = pathlib.Path(up(odd)["socket"]).parent / "mine"
+    mine.write_text("x")
+    run_script("down", "--dir", odd)
+    assert mine.read_text() == "x"
+    assert pathlib.Path(up(odd)["socket"]).parent == mine.parent
+
+
 def test_the_settings_are_for_the_server_and_root_alone(directory):
     config = pathlib.Path(up(directory)["config"])
     owner = config.stat().st_uid
@@ -147,6 +163,19 @@ def test_the_settings_are_for_the_server_and_root_alone(directory):
     again = pathlib.Path(up(directory, "--set", "pool.workers=3")["config"])
     assert again == config and (again.stat().st_mode & 0o777, again.stat().st_uid) == (0o600, owner)
     assert "workers = 3" in again.read_text()
+
+
+def test_the_demo_is_answered_as_it_should_be_and_leaves_nothing():
+    with tempfile.TemporaryDirectory(dir="/tmp") as outer:
+        os.chmod(outer, 0o711)
+        place = pathlib.Path(outer) / "a b"
+        place.mkdir()
+        said = run_script("demo", "--once", env={**os.environ, "TMPDIR": str(place)})
+        assert "steps were answered as they should be." in said
+        assert list(place.iterdir()) == []
+        sockets = pathlib.Path("/tmp" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
+        links = [path for path in sockets.glob("postern.*/*") if path.is_symlink()]
+        assert [link for link in links if os.readlink(link).startswith(outer)] == []
 
 
 @pytest.mark.parametrize("name", ["with a space", "deep-" + "x" * 120, "it's"])
