@@ -16,14 +16,14 @@ note() {
 # --- Debian packages, by what they are for
 
 declare -A packages=(
-	[build]="build-essential autoconf automake autoconf-archive pkg-config libfcgi-dev libpq-dev
+	[build]="build-essential autoconf automake pkg-config libfcgi-dev libpq-dev
 		libjson-c-dev libjwt-dev libcrypt-dev libcurl4-openssl-dev libssl-dev libhiredis-dev libcmocka-dev"
 	[run]="postgresql procps"
 	[lighttpd]=lighttpd
 	[apache]=apache2-bin
 	[nginx]=nginx-light
 	[redis]=redis-server
-	[demo]="curl python3"
+	[demo]="curl jq python3"
 	[test]="spawn-fcgi pgbouncer clang libclang-rt-14-dev clang-format-14 valgrind curl jq git wrk shellcheck mandoc
 		python3 python3-venv python3-pytest python3-pytest-xdist python3-psycopg python3-jwt python3-cryptography
 		python3-jsonschema python3-requests iproute2 openssl"
