@@ -193,6 +193,12 @@ def check_binary(client, held_out, expected):
 
 
 def main():
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        print(f"usage: check.py\n\n{__doc__.strip()}")
+        return
+    if sys.argv[1:]:
+        print(f"check.py: {sys.argv[1]}: not an option; see --help", file=sys.stderr)
+        sys.exit(64)
     held_out = json.loads((HERE / "heldout.json").read_text(encoding="utf-8"))
     model = network.Network()
     part = network.accuracy(model, held_out["images"], held_out["labels"])

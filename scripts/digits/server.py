@@ -305,8 +305,15 @@ def address_of(text):
     return host.strip("[]"), int(port)
 
 
+class Parser(argparse.ArgumentParser):
+    """The exit status of the other scripts for what they do not know."""
+
+    def error(self, message):
+        self.exit(64, f"{self.prog}: {message}; see --help\n")
+
+
 def options_of():
-    parser = argparse.ArgumentParser(description="serve the digit model")
+    parser = Parser(description="serve the digit model")
     add = parser.add_argument
     add("--listen", type=address_of, default=LISTEN, metavar="HOST:PORT", help=f"default {LISTEN}")
     add("--port", type=int, help="instead of the port above; 0: one that is free")

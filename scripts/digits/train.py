@@ -10,10 +10,7 @@ written either: the same recipe is tried with the last rows of the data set held
 import argparse
 import json
 import pathlib
-
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier
+import sys
 
 import network
 
@@ -30,11 +27,15 @@ DECIMALS = 3
 
 def split(digits):
     """returns  row numbers of the training and of the held-out part, each digit in proportion"""
+    from sklearn.model_selection import train_test_split
+
     rows = range(len(digits.target))
     return train_test_split(rows, test_size=HELD_OUT, random_state=SEED, stratify=digits.target)
 
 
 def train(images, labels):
+    from sklearn.neural_network import MLPClassifier
+
     model = MLPClassifier((HIDDEN,), alpha=PENALTY, batch_size=64, random_state=SEED)
     for _ in range(EPOCHS):
         model.partial_fit(images / SCALE, labels, classes=range(network.CLASSES))
@@ -80,11 +81,23 @@ def measure(digits, rows):
     print(f"held out: {part:.1%} of {len(rows)} rows")
 
 
+class Parser(argparse.ArgumentParser):
+    """The exit status of the other scripts for what they do not know."""
+
+    def error(self, message):
+        self.exit(64, f"{self.prog}: {message}; see --help\n")
+
+
 def main():
-    parser = argparse.ArgumentParser(description="train the digit network")
+    parser = Parser(description="train the digit network; needs scikit-learn and numpy")
     parser.add_argument("--measure", action="store_true", help="only measure the stored weights")
     parser.add_argument("--in-order", action="store_true", help="only try the split in order")
     options = parser.parse_args()
+    try:  # here, and in the functions: --help is there without it
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        print(f"train.py: scikit-learn is not to be had: {error}", file=sys.stderr)
+        sys.exit(69)
     digits = load_digits()
     if options.in_order:
         measure_in_order(digits)

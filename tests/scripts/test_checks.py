@@ -19,10 +19,19 @@ def test_shellcheck_has_nothing_to_say(name):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", ["up", "down", "demo", "test", "bench"])
+OTHERS = ["common-passwords", "digits/check.py", "digits/server.py", "digits/train.py"]
+
+
+@pytest.mark.parametrize("name", [*SHELL, *OTHERS])
 def test_help_is_there_and_starts_nothing(name):
     done = subprocess.run([TOP / "scripts" / name, "--help"], capture_output=True, text=True, check=True)
-    assert "usage" in done.stdout.lower()
+    assert done.stdout.startswith("usage: ") and pathlib.Path(name).name in done.stdout
+
+
+@pytest.mark.parametrize("name", [*(name for name in SHELL if name != "bench"), *OTHERS])
+def test_what_a_script_does_not_know_it_refuses(name):
+    done = subprocess.run([TOP / "scripts" / name, "--nonsense"], capture_output=True, text=True, check=False)
+    assert done.returncode == 64 and done.stdout == "" and "--nonsense" in done.stderr
 
 
 def check_includes(tree):
