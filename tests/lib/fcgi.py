@@ -16,7 +16,6 @@ import time
  GET_VALUES, GET_VALUES_RESULT, UNKNOWN_TYPE) = range(1, 12)
 REQUEST_COMPLETE, CANT_MPX_CONN, OVERLOADED, UNKNOWN_ROLE = range(4)
 RESPONDER, AUTHORIZER, FILTER = 1, 2, 3
-KEEP_CONN = 1
 
 
 def record(kind, content=b"", id=1, padding=0, version=1, length=None):
