@@ -1,4 +1,4 @@
-"""Instances for the tests of the contract: the same behind lighttpd and behind Apache, without Redis and with."""
+"""Instances for the tests of what clients see: the same behind lighttpd and behind Apache, without Redis and with."""
 
 import os
 

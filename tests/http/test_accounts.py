@@ -1,4 +1,4 @@
-"""Contract 3: registering, logging in and out, and who one is."""
+"""Accounts: registering, logging in and out, and who one is."""
 
 import re
 import secrets

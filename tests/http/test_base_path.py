@@ -1,4 +1,4 @@
-"""Contract 1, mounting: everything below http.base_path, and links follow it."""
+"""Mounting: everything below http.base_path, and links follow it."""
 
 import re
 

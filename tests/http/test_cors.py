@@ -1,4 +1,4 @@
-"""Contract 1, CORS: an allow list, on every answer, errors included."""
+"""CORS: an allow list, on every answer, errors included."""
 
 import pytest
 

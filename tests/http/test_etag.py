@@ -1,4 +1,4 @@
-"""Contract 4: strong tags, conditional reads and writes."""
+"""ETags: strong ones, conditional reads and writes."""
 
 import pytest
 from products import made

@@ -1,4 +1,4 @@
-"""Contract 1, "body in": what is JSON, and what the JSON may say."""
+"""Bodies that come in: what is JSON, and what the JSON may say."""
 
 import json
 

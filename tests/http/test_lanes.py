@@ -1,4 +1,4 @@
-"""Contract 1, overload: a lane is full of those who are served, not of those who have been."""
+"""Overload: a lane is full of those who are served, not of those who have been."""
 
 
 def test_one_client_after_the_other_fills_no_lane(instance):

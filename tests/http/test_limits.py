@@ -1,4 +1,4 @@
-"""Rate limits (contract 1): who is counted with whom, what is said of it, what is refused."""
+"""Rate limits: who is counted with whom, what is said of it, what is refused."""
 
 import concurrent.futures
 import itertools

@@ -1,4 +1,4 @@
-"""Contract 1, lists: keyset pages, cursors, parameters. The list is that of products, by a tag of its own."""
+"""Lists: keyset pages, cursors, parameters. The list is that of products, by a tag of its own."""
 
 import re
 import secrets

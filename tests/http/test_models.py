@@ -1,4 +1,4 @@
-"""Contract 5: models are rows, and a model runs over the Open Inference Protocol v2."""
+"""Inference: models are rows, and a model runs over the Open Inference Protocol v2."""
 
 import secrets
 

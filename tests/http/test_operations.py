@@ -1,4 +1,4 @@
-"""Contract 7: /healthz, /status and /metrics, through the web server, also while every worker is busy."""
+"""Operations: /healthz, /status and /metrics, through the web server, also while every worker is busy."""
 
 import contextlib
 import re

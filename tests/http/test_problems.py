@@ -1,4 +1,4 @@
-"""Contract 2: the form of errors, and their languages."""
+"""Errors: their form, and their languages."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Contract 3: access tokens, the keys they are signed with, and what a revocation does."""
+"""Tokens: those for access, the keys they are signed with, and what a revocation does."""
 
 import base64
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""Contract 8: posternctl user, straight on the database."""
+"""posternctl user: straight on the database."""
 
 import secrets
 
