@@ -165,6 +165,18 @@ def test_the_settings_are_for_the_server_and_root_alone(directory):
     assert "workers = 3" in again.read_text()
 
 
+def test_the_control_tool_takes_its_configuration_and_its_migrations(directory):
+    """As scripts/README shows it."""
+    state = pathlib.Path(up(directory)["config"]).parent
+    ctl = [state / "inst/sbin/posternctl", "--config", state / "postern.conf"]
+
+    def say(*args):
+        return subprocess.run([*ctl, *args], capture_output=True, text=True, check=True).stdout
+
+    assert "serves" in say("reload")
+    assert "0001_base" in say("migrate", "status", "--dir", state / "inst/share/postern/migrations")
+
+
 def test_the_demo_is_answered_as_it_should_be_and_leaves_nothing():
     with tempfile.TemporaryDirectory(dir="/tmp") as outer:
         os.chmod(outer, 0o711)
