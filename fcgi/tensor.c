@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/json_scan.h"
+#include "common/number.h"
 #include "common/pointer.h"
 
 enum { PARTS_MAX = 8 };
@@ -120,11 +121,16 @@ data_read(Reading *r, Str value, Str at, void *to)
 	((Tensor *)to)->data = value;
 }
 
+/* A length that no 64 bits hold is a whole number, too. */
 static bool
 length_read(Reading *r, Str value, Str at, int64_t *length)
 {
+	bool whole = false;
+
 	if (!str_i64(value, length))
-		wrong(r, at, F_type, 0);
+		wrong(r, at,
+		      number_scan(value, &whole) == value.n && whole ? F_tensor_range : F_type,
+		      0);
 	else if (*length < r->length_min)
 		wrong(r, at, F_too_small, r->length_min);
 	else
@@ -336,11 +342,15 @@ shape_fit(Reading *r, IntList shape, IntList declared, Str at)
 			wrong(r, pointer_item(r->arena, at, i), F_tensor_length, declared.v[i]);
 }
 
-/* One tensor of a request with what the model declares; of an output only the name is there. */
+/*
+ * One tensor of a request with what the model declares; of an output only the name is there. A
+ * datatype that is none has been told.
+ */
 static void
 tensor_fit(Reading *r, const Tensor *tensor, const TensorSpecs *specs, Str at)
 {
 	const TensorSpec *spec = spec_find(specs, tensor->name);
+	Datatype known;
 
 	if (tensor->name.p == NULL)
 		return;
@@ -348,7 +358,8 @@ tensor_fit(Reading *r, const Tensor *tensor, const TensorSpecs *specs, Str at)
 		wrong(r, pointer_below(r->arena, at, S("name")), F_not_allowed, 0);
 		return;
 	}
-	if (tensor->datatype.p != NULL && !str_eq(tensor->datatype, spec->datatype))
+	if (tensor->datatype.p != NULL && tensor_datatype_read(tensor->datatype, &known) &&
+	    !str_eq(tensor->datatype, spec->datatype))
 		wrong(r, pointer_below(r->arena, at, S("datatype")), F_not_allowed, 0);
 	if (tensor->shape.v != NULL)
 		shape_fit(r, tensor->shape, spec->shape,

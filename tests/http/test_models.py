@@ -261,6 +261,8 @@ def test_a_tensor_that_does_not_fit_never_leaves(admin, user, upstream, inputs, 
     refused = infer(user, put(admin, upstream.url), inputs)
     assert (refused.status, refused.code) == (422, "invalid_tensor")
     assert wrong in faults(refused)
+    pointers = [e["pointer"] for e in refused.json["errors"]]
+    assert len(set(pointers)) == len(pointers)  # each told once
     assert upstream.inferred == []
 
 

@@ -141,6 +141,9 @@ static const struct {
 	{ "[-1]", "[1]", "too_small /shape/0" },
 	{ "[1.0]", "[1]", "type /shape/0" },
 	{ "[\"1\"]", "[1]", "type /shape/0" },
+	{ "[1e3]", "[1]", "type /shape/0" },
+	{ "[1180591620717411303424]", "[1]", "out_of_range /shape/0" },
+	{ "[1,-1180591620717411303424]", "[1]", "out_of_range /shape/1" },
 	{ "1", "[1]", "type /shape" },
 	{ "null", "[1]", "type /shape" },
 	{ "[4294967296,4294967296]", "[1]", "out_of_range /shape/1" },
@@ -275,6 +278,9 @@ a_request_fits_what_the_model_declares(void **state)
 		  "," MASK,
 		  "invalid_tensor not_allowed /inputs/0/name required /inputs" },
 		{ "{\"name\":\"image\",\"datatype\":\"FP64\",\"shape\":[1,2],\"data\":[1,2]}"
+		  "," MASK,
+		  "invalid_tensor not_allowed /inputs/0/datatype" },
+		{ "{\"name\":\"image\",\"datatype\":\"FP99\",\"shape\":[1,2],\"data\":[1,2]}"
 		  "," MASK,
 		  "invalid_tensor not_allowed /inputs/0/datatype" },
 		{ "{\"name\":\"image\",\"datatype\":\"FP32\",\"shape\":[1,3],\"data\":[1,2,3]}"
