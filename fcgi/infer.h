@@ -29,14 +29,19 @@ typedef struct InferResult {
 const Problem *infer_call(Ctx *ctx, const InferModel *model, Str body,
                           InferResult *out) MUST_USE;
 
+/* What the model's row declares of it; n 0: nothing, its server is asked. */
+void infer_declared(Arena *arena, const InferModel *model, TensorPlan *out);
+
 /*
  * What the model takes and gives: as its row declares, else as its server tells. That is asked
  * within a part of ctx->deadline and remembered by the process for some seconds, also that it
  * does not tell.
  *
+ * asked   of the calls that were made for it, also on failure; without a body
  * errors  upstream_unavailable when no server could be reached
  */
-const Problem *infer_plan(Ctx *ctx, const InferModel *model, TensorPlan *out) MUST_USE;
+const Problem *infer_plan(Ctx *ctx, const InferModel *model, InferResult *asked,
+                          TensorPlan *out) MUST_USE;
 
 /*
  * A part of a URL's path that is sent upstream: of [A-Za-z0-9_.-], 1 to 128 of them, not "." or

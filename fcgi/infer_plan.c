@@ -57,17 +57,16 @@ kept_put(const InferModel *model, Str text)
 
 /* Ask the server; what it says in our words, "{}" when it does not tell. */
 static const Problem *
-metadata_ask(Ctx *ctx, const InferModel *model, TensorPlan *out)
+metadata_ask(Ctx *ctx, const InferModel *model, InferResult *asked, TensorPlan *out)
 {
 	Ctx brief = *ctx;
 	UpstreamAnswer answer = { .words = "" };
-	InferResult result = { 0 };
 	Buf text = { .arena = ctx->arena };
 
 	brief.deadline = deadline_in_ms(MIN(deadline_left_ms(ctx->deadline) / 2, ASK_MS));
-	infer_ask(&brief, model, "GET", "", STR_NONE, &result, &answer);
+	infer_ask(&brief, model, "GET", "", STR_NONE, asked, &answer);
 	if (answer.error == UPSTREAM_REFUSED)
-		return infer_judge(ctx, model, &answer, result.endpoint);
+		return infer_judge(ctx, model, &answer, asked->endpoint);
 	if (answer.error == UPSTREAM_OK && answer.status == 200)
 		tensor_plan_read(ctx, answer.body, out);
 	buf_puts(&text, "{\"inputs\":");
@@ -79,9 +78,9 @@ metadata_ask(Ctx *ctx, const InferModel *model, TensorPlan *out)
 	return NULL;
 }
 
-/* What the row itself declares; it was checked when it was written. */
+/* It was checked when it was written. */
 static TensorSpecs
-declared(Arena *arena, const OptJson *list)
+specs_declared(Arena *arena, const OptJson *list)
 {
 	TensorSpecs specs = { 0 };
 
@@ -91,21 +90,27 @@ declared(Arena *arena, const OptJson *list)
 	return specs;
 }
 
-const Problem *
-infer_plan(Ctx *ctx, const InferModel *model, TensorPlan *out)
+void
+infer_declared(Arena *arena, const InferModel *model, TensorPlan *out)
 {
-	TensorPlan ours = { declared(ctx->arena, &model->inputs),
-		            declared(ctx->arena, &model->outputs) };
-	TensorPlan told = { 0 };
+	out->inputs = specs_declared(arena, &model->inputs);
+	out->outputs = specs_declared(arena, &model->outputs);
+}
+
+const Problem *
+infer_plan(Ctx *ctx, const InferModel *model, InferResult *asked, TensorPlan *out)
+{
+	TensorPlan ours, told = { 0 };
 	const Kept *known = kept_find(model);
 	const Problem *p = NULL;
 
+	infer_declared(ctx->arena, model, &ours);
 	if (ours.inputs.n == 0 || ours.outputs.n == 0) {
 		if (known != NULL) /* copied: what is read borrows from it */
 			tensor_plan_read(
 			    ctx, str_keep(ctx->arena, (Str){ known->text, known->n }), &told);
 		else if (!deadline_passed(ctx->deadline))
-			p = metadata_ask(ctx, model, &told);
+			p = metadata_ask(ctx, model, asked, &told);
 	}
 	out->inputs = ours.inputs.n > 0 ? ours.inputs : told.inputs;
 	out->outputs = ours.outputs.n > 0 ? ours.outputs : told.outputs;

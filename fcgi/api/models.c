@@ -78,6 +78,7 @@ const Problem *
 model_get(Req *rq, const ModelKey *in, InferModel *out)
 {
 	TensorPlan plan = { 0 };
+	InferResult asked = { 0 };
 	const Problem *p;
 
 	TRY(q_model_get(rq->ctx, in->name, out));
@@ -85,7 +86,7 @@ model_get(Req *rq, const ModelKey *in, InferModel *out)
 		TRY(usable(rq, out));
 	if (out->inputs.has && out->outputs.has)
 		answer_etag(rq, out->version);
-	p = infer_plan(rq->ctx, out, &plan);
+	p = infer_plan(rq->ctx, out, &asked, &plan);
 	board_count_add(rq->board, COUNT_UPSTREAM_FAULTS, p != NULL);
 	specs_show(rq->ctx->arena, &plan.inputs, &out->inputs);
 	specs_show(rq->ctx->arena, &plan.outputs, &out->outputs);
@@ -232,10 +233,12 @@ model_infer(Req *rq, const ModelKey *in, InferOut *out)
 	TRY(usable(rq, &model));
 	rq->ctx->deadline = (Deadline){ rq->start_us + model.timeout_ms * 1000 };
 	board_request_deadline(rq->board, rq->slot, rq->ctx->deadline);
-	p = infer_plan(rq->ctx, &model, &plan);
+	p = infer_plan(rq->ctx, &model, &result, &plan);
 	TRY(tensor_request_check(rq->ctx, rq->body, &plan)); /* wrong is wrong, server or not */
-	TRY(p);
-	p = infer_call(rq->ctx, &model, rq->body, &result);
+	if (p == NULL) {
+		result = (InferResult){ 0 };
+		p = infer_call(rq->ctx, &model, rq->body, &result);
+	}
 	result_tell(rq, &result);
 	if (p != NULL && p->code != P_invalid_tensor)
 		board_count_add(rq->board, COUNT_UPSTREAM_FAULTS, 1);

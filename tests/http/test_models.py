@@ -327,6 +327,9 @@ def test_a_server_that_cannot_be_reached_makes_way_for_the_next(admin, user, ups
     once = put(admin, [gone, upstream.url], max_attempts=1)
     refused = infer(user, once, [tensor([[1, 2]])])
     assert (refused.status, refused.code) == (503, "upstream_unavailable")
+    assert (refused.headers["X-Postern-Upstream"], refused.headers["X-Postern-Attempts"]) == ("1", "1")
+    both = infer(user, put(admin, [gone, f"http://127.0.0.1:{free_port()}"]), [tensor([[1, 2]])])
+    assert (both.headers["X-Postern-Upstream"], both.headers["X-Postern-Attempts"]) == ("2", "2")
 
 
 def test_what_a_server_says_of_the_input_is_told_without_its_inside(admin, user, upstream):
