@@ -56,7 +56,7 @@ MODEL(ModelPut,
 
 MODEL(ModelFilter,
 	FIELD(ModelFilter, limit,  .from = FROM_QUERY, .min = 1, .max = 100, .initial = "20"),
-	FIELD(ModelFilter, cursor, .from = FROM_QUERY, .min = 1, .max = 1024, .about = "next_cursor of the page before"));
+	FIELD(ModelFilter, cursor, .from = FROM_QUERY, .about = "next_cursor of the page before"));
 
 MODEL(ModelPage,
 	FIELD_OF(ModelPage, items, InferModel, .required = true),

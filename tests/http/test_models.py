@@ -167,7 +167,8 @@ def test_a_list_has_what_its_reader_may_use(admin, user, holder, upstream):
     assert names(user) == {open_to_all}
     assert names(vip) == {open_to_all, guarded}
     assert names(admin) == {open_to_all, guarded, off}
-    assert user.get("/v1/models?cursor=AAAA").code == "invalid_cursor"
+    for cursor in ("AAAA", "", "A" * 3000):
+        assert user.get(f"/v1/models?cursor={cursor}").code == "invalid_cursor"
     assert user.get("/v1/models?limit=0").code == "invalid_parameter"
 
 
