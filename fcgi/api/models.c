@@ -144,9 +144,27 @@ specs_check(Arena *arena, const OptJson *list, Str at, FieldErrors *errors)
 }
 
 /*
- * What the fields' own bounds do not say. A row that could not be served whole is refused:
- * another kind of server, a quota, a secret that the configuration does not have.
+ * What nothing serves yet: another kind of server, a quota, a secret that the configuration
+ * does not have, and what else would change nothing.
  */
+static void
+served_check(const ModelPut *in, FieldErrors *errors)
+{
+	if (in->kind != MODEL_KSERVE_V2)
+		field_errors_add(errors, S("/kind"), F_not_allowed, 0);
+	if (in->max_concurrency != MODEL_CONCURRENCY)
+		field_errors_add(errors, S("/max_concurrency"), F_not_allowed, 0);
+	if (in->daily_quota.has)
+		field_errors_add(errors, S("/daily_quota"), F_not_allowed, 0);
+	if (in->cache_ttl_s != 0)
+		field_errors_add(errors, S("/cache_ttl_s"), F_not_allowed, 0);
+	if (in->retry_on_timeout)
+		field_errors_add(errors, S("/retry_on_timeout"), F_not_allowed, 0);
+	if (in->credential.has)
+		field_errors_add(errors, S("/credential"), F_not_allowed, 0);
+}
+
+/* What the fields' own bounds do not say. A row that could not be served whole is refused. */
 static const Problem *
 put_check(Ctx *ctx, const ModelPut *in)
 {
@@ -154,21 +172,16 @@ put_check(Ctx *ctx, const ModelPut *in)
 
 	if (!infer_name_ok(in->name))
 		field_errors_add(errors, S("/name"), F_format, 0);
-	if (in->kind != MODEL_KSERVE_V2)
-		field_errors_add(errors, S("/kind"), F_not_allowed, 0);
+	served_check(in, errors);
 	endpoints_check(ctx->arena, in->endpoints, errors);
 	if (in->upstream_name.has && !infer_name_ok(in->upstream_name.v))
 		field_errors_add(errors, S("/upstream_name"), F_format, 0);
 	if (in->upstream_version.has && !infer_name_ok(in->upstream_version.v))
 		field_errors_add(errors, S("/upstream_version"), F_format, 0);
-	if (in->daily_quota.has)
-		field_errors_add(errors, S("/daily_quota"), F_not_allowed, 0);
 	if (!permission_ok(in->permission))
 		field_errors_add(errors, S("/permission"), F_format, 0);
 	specs_check(ctx->arena, &in->inputs, S("/inputs"), errors);
 	specs_check(ctx->arena, &in->outputs, S("/outputs"), errors);
-	if (in->credential.has)
-		field_errors_add(errors, S("/credential"), F_not_allowed, 0);
 	return problem_fields(ctx, P_validation_failed, errors);
 }
 

@@ -4,6 +4,8 @@ const char *const model_kind_names[] = { "kserve_v2", "kserve_v1", "torchserve",
 const char *const model_status_names[] = { "active", "disabled", NULL };
 
 #define DATATYPES "BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES"
+#define TEXT_OF(word) TEXT(word)
+#define TEXT(word) #word
 #define WRITERS "null for those who may not change it"
 
 /* clang-format off */
@@ -44,15 +46,15 @@ MODEL(ModelPut,
 	FIELD(ModelPut, upstream_version, .nullable = true, .min = 1, .max = 64),
 	FIELD(ModelPut, timeout_ms,       .min = 1, .max = 600000, .initial = "10000", .about = "for a call with all its attempts"),
 	FIELD(ModelPut, max_attempts,     .min = 1, .max = 10, .initial = "2"),
-	FIELD(ModelPut, max_concurrency,  .min = 1, .max = 512, .initial = "4", .about = "workers of a host that may wait for it at once"),
-	FIELD(ModelPut, daily_quota,      .nullable = true, .max = INT64_C(9007199254740991), .about = "calls of a user in a UTC day"),
-	FIELD(ModelPut, cache_ttl_s,      .max = 86400, .initial = "0"),
+	FIELD(ModelPut, max_concurrency,  .min = 1, .max = 512, .initial = TEXT_OF(MODEL_CONCURRENCY), .about = "workers of a host that may wait for it at once; another than the default is not served yet"),
+	FIELD(ModelPut, daily_quota,      .nullable = true, .max = INT64_C(9007199254740991), .about = "calls of a user in a UTC day; null is the one that is served"),
+	FIELD(ModelPut, cache_ttl_s,      .max = 86400, .initial = "0", .about = "0 is the one that is served: no answer is kept"),
 	FIELD(ModelPut, permission,       .min = 3, .max = 64, .initial = "\"models:infer\"", .about = "what a caller must hold, noun:verb"),
 	FIELD(ModelPut, status,           .names = model_status_names, .initial = "\"active\""),
-	FIELD_OF(ModelPut, inputs, TensorSpec,  .nullable = true, .about = "null: as its server tells them"),
-	FIELD_OF(ModelPut, outputs, TensorSpec, .nullable = true, .about = "null: as its server tells them"),
-	FIELD(ModelPut, retry_on_timeout, .initial = "false"),
-	FIELD(ModelPut, credential,       .nullable = true, .min = 1, .max = 64, .about = "name of a secret in the configuration"));
+	FIELD_OF(ModelPut, inputs, TensorSpec,  .nullable = true, .about = "null or none: as its server tells them"),
+	FIELD_OF(ModelPut, outputs, TensorSpec, .nullable = true, .about = "null or none: as its server tells them"),
+	FIELD(ModelPut, retry_on_timeout, .initial = "false", .about = "false is the one that is served"),
+	FIELD(ModelPut, credential,       .nullable = true, .min = 1, .max = 64, .about = "name of a secret in the configuration; null is the one that is served"));
 
 MODEL(ModelFilter,
 	FIELD(ModelFilter, limit,  .from = FROM_QUERY, .min = 1, .max = 100, .initial = "20"),

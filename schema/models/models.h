@@ -13,6 +13,8 @@ extern const char *const model_kind_names[];
 typedef enum ModelStatus { MODEL_ACTIVE, MODEL_DISABLED } ModelStatus;
 extern const char *const model_status_names[];
 
+#define MODEL_CONCURRENCY 4 /* the max_concurrency that is taken while nothing bounds calls */
+
 typedef struct ModelKey {
 	Str name;
 } ModelKey;

@@ -107,6 +107,9 @@ def test_a_model_is_made_replaced_and_removed(postern, admin):
         ({"status": "gone"}, ("not_allowed", "/status")),
         ({"credential": "triton"}, ("not_allowed", "/credential")),
         ({"daily_quota": 5}, ("not_allowed", "/daily_quota")),
+        ({"cache_ttl_s": 60}, ("not_allowed", "/cache_ttl_s")),
+        ({"retry_on_timeout": True}, ("not_allowed", "/retry_on_timeout")),
+        ({"max_concurrency": 8}, ("not_allowed", "/max_concurrency")),
         ({"inputs": {}}, ("type", "/inputs")),
         ({"inputs": [{"name": "x", "datatype": "FP8", "shape": [1]}]}, ("not_allowed", "/inputs/0/datatype")),
         ({"outputs": [{"name": "x", "datatype": "FP32", "shape": [-2]}]}, ("too_small", "/outputs/0/shape/0")),
@@ -120,6 +123,12 @@ def test_a_row_that_could_not_be_served_is_refused(admin, more, wrong):
     assert (refused.status, refused.code) == (422, "validation_failed")
     assert wrong in faults(refused)
     assert admin.get(f"/v1/models/{name}").status == 404
+
+
+def test_what_nothing_serves_yet_may_be_given_as_it_is_by_default(admin, upstream):
+    plain = {"cache_ttl_s": 0, "retry_on_timeout": False, "max_concurrency": 4, "daily_quota": None, "credential": None}
+    made = admin.get("/v1/models/" + put(admin, upstream.url, **plain)).json
+    assert plain.items() <= made.items()
 
 
 @pytest.mark.parametrize("name", ["a%20b", "%E0%B8%81", "-a", "a:b", "x" * 129])
