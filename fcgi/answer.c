@@ -94,15 +94,26 @@ tags_name(Str header, Str etag, bool weak)
 	return false;
 }
 
+/* RFC 9110 section 13.2.2: If-Match first. "*" names whatever is there. */
+const Problem *
+match_check_tag(Req *rq, Str etag, bool must)
+{
+	Str match = req_header(rq, "HTTP_IF_MATCH");
+	Str none = req_header(rq, "HTTP_IF_NONE_MATCH");
+	bool there = etag.p != NULL;
+
+	if (match.p != NULL && !(there && tags_name(match, etag, false)))
+		return problem(P_precondition_failed);
+	if (none.p != NULL && there && tags_name(none, etag, true))
+		return problem(P_precondition_failed);
+	return must && match.p == NULL ? problem(P_precondition_required) : NULL;
+}
+
 const Problem *
 match_check(Req *rq, int64_t version, bool must)
 {
-	Str header = req_header(rq, "HTTP_IF_MATCH");
-	Str etag = str_print(rq->ctx->arena, "\"%lld\"", (long long)version);
-
-	if (header.p == NULL)
-		return must ? problem(P_precondition_required) : NULL;
-	return tags_name(header, etag, false) ? NULL : problem(P_precondition_failed);
+	return match_check_tag(rq, str_print(rq->ctx->arena, "\"%lld\"", (long long)version),
+	                       must);
 }
 
 /* A fresh copy the client already has. */

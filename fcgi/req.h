@@ -138,7 +138,9 @@ void answer_status(Req *rq, int status);
 void answer_link_next(Req *rq, Str query); /* Link: <…?query>; rel="next" */
 
 /*
- * If-Match against the present version: NULL, precondition_failed, or precondition_required
- * when must.
+ * If-Match and If-None-Match of a request that changes something, against the present version
+ * or its tag (none: there is nothing yet): NULL, precondition_failed, or precondition_required
+ * when an If-Match must be there.
  */
 const Problem *match_check(Req *rq, int64_t version, bool must) MUST_USE;
+const Problem *match_check_tag(Req *rq, Str etag, bool must) MUST_USE;

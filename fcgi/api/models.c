@@ -19,6 +19,18 @@ inside_hide(const Req *rq, InferModel *model)
 	model->credential = (OptStr){ 0 };
 }
 
+/*
+ * The tag of a row as the caller sees it. A version alone would come back with a name that is
+ * removed and made anew; what is hidden from a caller makes another body.
+ */
+static Str
+tag_of(const Req *rq, const InferModel *model)
+{
+	return str_print(rq->ctx->arena, "\"%lld.%llx%s\"", (long long)model->version,
+	                 (unsigned long long)model->created_at.us,
+	                 caller_may(rq, models_write) ? "" : ".part");
+}
+
 /* A model that is not active is nobody's to use. */
 static const Problem *
 usable(const Req *rq, const InferModel *model)
@@ -26,6 +38,24 @@ usable(const Req *rq, const InferModel *model)
 	if (!caller_holds(rq, model->permission))
 		return problem(P_forbidden);
 	return model->status == MODEL_ACTIVE ? NULL : problem(P_not_found);
+}
+
+static void
+specs_show(Arena *arena, const TensorSpecs *specs, OptJson *out)
+{
+	Buf text = { .arena = arena };
+
+	*out = (OptJson){ .given = true, .has = specs->n > 0 };
+	tensor_specs_write(&text, specs);
+	out->v.text = buf_str(&text);
+}
+
+/* In our words: a jsonb has an order of its own. */
+static void
+plan_show(Arena *arena, const TensorPlan *plan, InferModel *model)
+{
+	specs_show(arena, &plan->inputs, &model->inputs);
+	specs_show(arena, &plan->outputs, &model->outputs);
 }
 
 /* The cursor behind the last model shown: its name. */
@@ -56,40 +86,36 @@ model_list(Req *rq, const ModelFilter *in, ModelPage *out)
 		TRY(cursor_read(rq, STR_NONE, in->cursor.v, &after.v));
 	TRY(q_model_list(rq->ctx, after, permissions, in->limit + 1, &out->items));
 	models = out->items.v;
-	for (size_t i = 0; i < out->items.n; i++)
+	for (size_t i = 0; i < out->items.n; i++) {
+		TensorPlan declared;
+
+		infer_declared(rq->ctx->arena, &models[i], &declared);
+		plan_show(rq->ctx->arena, &declared, &models[i]);
 		inside_hide(rq, &models[i]);
+	}
 	return out->items.n > (size_t)in->limit ? page_end(rq, in->limit, out) : NULL;
-}
-
-static void
-specs_show(Arena *arena, const TensorSpecs *specs, OptJson *out)
-{
-	Buf text = { .arena = arena };
-
-	*out = (OptJson){ .given = true, .has = specs->n > 0 };
-	tensor_specs_write(&text, specs);
-	out->v.text = buf_str(&text);
 }
 
 /*
  * What its server does not tell, or not now, is null: the row can be read while no server runs.
+ * What a server tells may change while the row does not: then no tag.
  */
 const Problem *
 model_get(Req *rq, const ModelKey *in, InferModel *out)
 {
-	TensorPlan plan = { 0 };
+	TensorPlan declared, plan = { 0 };
 	InferResult asked = { 0 };
 	const Problem *p;
 
 	TRY(q_model_get(rq->ctx, in->name, out));
 	if (!caller_may(rq, models_write))
 		TRY(usable(rq, out));
-	if (out->inputs.has && out->outputs.has)
-		answer_etag(rq, out->version);
+	infer_declared(rq->ctx->arena, out, &declared);
+	if (declared.inputs.n > 0 && declared.outputs.n > 0)
+		rq->etag = tag_of(rq, out);
 	p = infer_plan(rq->ctx, out, &asked, &plan);
 	board_count_add(rq->board, COUNT_UPSTREAM_FAULTS, p != NULL);
-	specs_show(rq->ctx->arena, &plan.inputs, &out->inputs);
-	specs_show(rq->ctx->arena, &plan.outputs, &out->outputs);
+	plan_show(rq->ctx->arena, &plan, out);
 	inside_hide(rq, out);
 	return NULL;
 }
@@ -185,14 +211,38 @@ put_check(Ctx *ctx, const ModelPut *in)
 	return problem_fields(ctx, P_validation_failed, errors);
 }
 
+/* A row that was not there could not be locked: another has made it since. Look again. */
+static const Problem *
+overtaken(Ctx *ctx)
+{
+	Problem *p = arena_new(ctx->arena, Problem, 1);
+
+	p->code = P_unavailable;
+	p->again = true;
+	p->inside = "another made the model meanwhile";
+	return p;
+}
+
+/* The tag is the row's, for If-Match, also where a GET has none. */
 const Problem *
 model_put(Req *rq, const ModelPut *in, InferModel *out)
 {
+	InferModel now = { 0 };
+	TensorPlan declared;
+	bool found = false;
+
 	TRY(put_check(rq->ctx, in));
+	TRY(q_model_lock(rq->ctx, in->name, &now, &found));
+	TRY(match_check_tag(rq, found ? tag_of(rq, &now) : STR_NONE, false));
 	TRY(audit(rq, "model.put", &rq->caller.user_id, in->name, STR_NONE));
-	db_last(rq->ctx);
+	if (found)
+		db_last(rq->ctx);
 	TRY(q_model_put(rq->ctx, in, out));
-	answer_etag(rq, out->version);
+	if (!found && out->version != 1)
+		return overtaken(rq->ctx);
+	infer_declared(rq->ctx->arena, out, &declared);
+	plan_show(rq->ctx->arena, &declared, out);
+	rq->etag = tag_of(rq, out);
 	if (out->version == 1) {
 		answer_status(rq, 201);
 		answer_location(rq, "/v1/models/%.*s", STR_ARG(out->name));
@@ -203,10 +253,16 @@ model_put(Req *rq, const ModelPut *in, InferModel *out)
 const Problem *
 model_delete(Req *rq, const ModelKey *in, Nothing *out)
 {
+	InferModel now = { 0 };
+	bool found = false;
 	Str name;
 
 	(void)out;
-	TRY(q_model_delete(rq->ctx, in->name, &name)); /* or the trail would tell of nothing */
+	TRY(q_model_lock(rq->ctx, in->name, &now, &found));
+	if (!found)
+		return problem(P_not_found);
+	TRY(match_check_tag(rq, tag_of(rq, &now), false));
+	TRY(q_model_delete(rq->ctx, in->name, &name));
 	return audit(rq, "model.delete", &rq->caller.user_id, in->name, STR_NONE);
 }
 

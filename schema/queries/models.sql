@@ -20,6 +20,15 @@ SELECT name, kind, endpoints, upstream_name, upstream_version, timeout_ms, max_a
 FROM models
 WHERE name = :name;
 
+-- The same, and nobody else changes it before this transaction ends.
+-- model_lock(name text) :maybe gives InferModel
+SELECT name, kind, endpoints, upstream_name, upstream_version, timeout_ms, max_attempts, max_concurrency,
+	daily_quota, cache_ttl_s, permission, status, inputs, outputs, retry_on_timeout, credential, version,
+	created_at, updated_at
+FROM models
+WHERE name = :name
+FOR UPDATE;
+
 -- A new one has version 1.
 -- model_put() :one takes ModelPut gives InferModel
 -- check models_name_form: validation_failed /name format

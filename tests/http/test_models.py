@@ -208,6 +208,22 @@ def test_inputs_and_outputs_are_told_by_the_row_or_else_by_the_server(admin, use
     assert told["inputs"] is told["outputs"] is None
 
 
+def test_a_declaration_reads_the_same_wherever_it_is_shown(admin, upstream):
+    """Byte by byte: one strong ETag stands for both."""
+    shapes = [{"shape": [-1, 2], "datatype": "FP32", "name": "x"}]
+    name = named()
+    body = {"kind": "kserve_v2", "endpoints": [upstream.url], "inputs": shapes, "outputs": shapes}
+    made = admin.put(f"/v1/models/{name}", body)
+    read = admin.get(f"/v1/models/{name}")
+    assert (read.body, read.headers["ETag"]) == (made.body, made.headers["ETag"])
+    listed, path = b"", "/v1/models?limit=100"
+    while path:
+        page = admin.get(path)
+        listed += page.body
+        path = page.json["next_cursor"] and f"/v1/models?limit=100&cursor={page.json['next_cursor']}"
+    assert made.body in listed
+
+
 def test_a_row_is_readable_while_no_server_runs(admin, user):
     name = put(admin, f"http://127.0.0.1:{free_port()}")
     told = user.get(f"/v1/models/{name}")
