@@ -188,13 +188,19 @@ stop_begin(Parent *parent)
 	board_queue_close(parent->board, ours ? -1 : MAX(queue_length(main->fd), 0));
 }
 
-/* The keeper last: while workers finish it says how they do. returns  whether all have ended */
+/*
+ * The keeper last: while workers finish it says how they do, and one that dies has a successor.
+ *
+ * returns  whether all have ended
+ */
 static bool
 stop_step(Parent *parent)
 {
 	pool_end_others(parent->pool, SLOT_WORKER, 0); /* 0 is nobody's */
-	if (pool_all(parent->pool, SLOT_WORKER) > 0)
+	if (pool_all(parent->pool, SLOT_WORKER) > 0) {
+		pool_fill(parent->pool, SLOT_KEEPER);
 		return false;
+	}
 	listen_unlink(&parent->listeners[SOCKET_STATUS]);
 	pool_end_others(parent->pool, SLOT_KEEPER, 0);
 	return pool_all(parent->pool, SLOT_KEEPER) == 0;
@@ -291,7 +297,8 @@ day(Parent *parent)
 			if (stop_step(parent))
 				return;
 		} else {
-			pool_fill(parent->pool);
+			pool_fill(parent->pool, SLOT_KEEPER);
+			pool_fill(parent->pool, SLOT_WORKER);
 			ready_step(parent);
 			reload_step(parent);
 		}

@@ -189,8 +189,8 @@ count(const Pool *pool, SlotKind kind, uint32_t generation)
 	return n;
 }
 
-static void
-fill(Pool *pool, SlotKind kind)
+void
+pool_fill(Pool *pool, SlotKind kind)
 {
 	const Starts *starts = &pool->starts[kind];
 	size_t n = count(pool, kind, pool->target);
@@ -204,13 +204,6 @@ fill(Pool *pool, SlotKind kind)
 	}
 	while (n < wanted(kind) && child_start(pool, kind))
 		n++;
-}
-
-void
-pool_fill(Pool *pool)
-{
-	fill(pool, SLOT_KEEPER);
-	fill(pool, SLOT_WORKER);
 }
 
 /* --- ending */

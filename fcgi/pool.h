@@ -30,8 +30,8 @@ void pool_target(Pool *pool, uint32_t generation);
 /* Look at children that have died, stopped or gone on. */
 void pool_reap(Pool *pool);
 
-/* Start what is missing of the target generation, as far as the delay allows. */
-void pool_fill(Pool *pool);
+/* Start what is missing of a kind of the target generation, as far as the delay allows. */
+void pool_fill(Pool *pool, SlotKind kind);
 
 /* Tell those of a kind that are not of this generation to finish and end. */
 void pool_end_others(Pool *pool, SlotKind kind, uint32_t generation);

@@ -9,7 +9,9 @@ import threading
 import time
 
 import fcgi
+import psycopg
 from bench import Postern, children, command_line, process_alive, until
+from service import Asked, locks_awaited
 
 
 def there(server, but=None):
@@ -168,6 +170,29 @@ def test_a_stop_ends_it_last(server):
     ended = [line["event"] for line in server.log() if line["event"] in ("worker_ended", "keeper_ended")]
     assert ended == ["worker_ended"] * 4 + ["keeper_ended"]
     assert os.listdir(server.directory / "run") == ["board"]
+
+
+def test_one_that_dies_while_workers_finish_is_replaced_and_ends_last():
+    with Postern(sets={"pool.workers": 2}) as postern:
+        editor = postern.api(contract=False).as_("editor")
+        path = str(pathlib.Path(postern.socket).parent / "status.sock")
+        with psycopg.connect(postern.postgres.admin) as connection:
+            connection.execute("LOCK TABLE products")
+            asked = Asked(lambda: editor.get("/v1/products"))
+            until(lambda: locks_awaited(postern) == 1, 5, "the request to wait")
+            keeper, mark = postern.keeper(), postern.log_size()
+            os.kill(postern.pid, signal.SIGTERM)
+            until(lambda: len(postern.workers()) == 1, 5, "the end of the idle worker")
+            os.kill(keeper, signal.SIGKILL)
+            answer = fcgi.ask(path, fcgi.request("GET", "/status"), timeout=2)
+            assert answer.status == 200
+            assert json.loads(answer.body)["keeper"]["pid"] not in (0, keeper)
+            assert len(postern.workers()) == 1
+        assert asked.answer().status == 200
+        until(lambda: not process_alive(postern.pid), 10, "the end")
+        events = [line["event"] for line in postern.log(mark) if line.get("event") in
+                  ("worker_ended", "keeper_died", "keeper_ended", "stopped")]
+        assert events == ["worker_ended", "keeper_died", "worker_ended", "keeper_ended", "stopped"]
 
 
 def test_it_ends_with_a_parent_that_is_killed(server):
