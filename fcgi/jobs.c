@@ -109,6 +109,4 @@ jobs_step(Ctx *ctx)
 	job_log(&jobs[i], p, rows);
 	due[i] = deadline_in_ms(
 	    p == NULL && rows >= jobs[i].batch ? PAUSE_MS : jittered_ms(jobs[i].every_s));
-	db_settle(ctx->db);
-	arena_reset(ctx->arena);
 }

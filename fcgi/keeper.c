@@ -35,6 +35,7 @@ typedef struct Keeper {
 	Outbox *outbox;
 	int wake;  /* an epoll set: readable when there is something to do for step() */
 	int timer; /* of it */
+	WorkerCounts counts;
 	bool hears;
 	bool told; /* that it does not: once each time */
 } Keeper;
@@ -160,6 +161,7 @@ database_step(Keeper *keeper)
 		outbox_step(keeper->outbox, &keeper->ctx);
 	else
 		jobs_step(&keeper->ctx);
+	worker_settle(keeper->start->board, &keeper->ctx);
 	return deadline_min(outbox_due(keeper->outbox), jobs_due());
 }
 
@@ -197,13 +199,14 @@ day(Keeper *keeper)
 			worker_serve(keeper->start, keeper->wire, &keeper->ctx);
 		else if (stop)
 			return;
+		worker_counts(board, keeper->wire, &keeper->counts);
 	}
 }
 
 int
 keeper_main(const WorkerStart *start, int status_fd, bool status_tcp)
 {
-	Keeper keeper = { .start = start };
+	Keeper keeper = { .start = start, .counts.dropped = log_dropped() };
 
 	worker_signals();
 	if (!wake_open(&keeper)) {
@@ -234,6 +237,8 @@ keeper_main(const WorkerStart *start, int status_fd, bool status_tcp)
 	keeper.listen = listen_start(&keeper);
 	day(&keeper);
 	outbox_close(keeper.outbox, &keeper.ctx, deadline_in_ms(conf->pool_drain_ms / 2));
+	worker_settle(start->board, &keeper.ctx);
+	worker_counts(start->board, keeper.wire, &keeper.counts);
 	tokens_wipe();
 	db_listen_close(keeper.listen);
 	db_close(keeper.ctx.db);

@@ -351,8 +351,6 @@ outbox_step(Outbox *outbox, Ctx *ctx)
 		take(outbox, ctx);
 	else
 		settle(outbox, ctx);
-	db_settle(ctx->db);
-	arena_reset(ctx->arena);
 }
 
 void

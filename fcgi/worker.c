@@ -80,8 +80,7 @@ typedef struct Worker {
 	Ctx ctx;
 	uint64_t requests, requests_max;
 	Deadline accepting; /* when told to stop: for those who wait on the socket */
-	WireCounts wire_seen;
-	uint64_t dropped_seen; /* log lines */
+	WorkerCounts counts;
 } Worker;
 
 /* Resident memory in bytes; 0 when the kernel does not tell. */
@@ -99,19 +98,31 @@ memory_resident(void)
 	return resident * sysconf(_SC_PAGESIZE);
 }
 
-static void
-counts_report(Worker *w)
+void
+worker_counts(Board *board, const Wire *wire, WorkerCounts *seen)
 {
-	WireCounts now = wire_counts(w->wire), *seen = &w->wire_seen;
-	Board *board = w->start->board;
+	WorkerCounts now = { .wire = wire_counts(wire), .dropped = log_dropped() };
+	const WireCounts *to = &now.wire, *from = &seen->wire;
 
-	board_count_add(board, COUNT_HEADS_REFUSED, now.refused - seen->refused);
-	board_count_add(board, COUNT_HEADS_TIMED_OUT, now.timed_out - seen->timed_out);
-	board_count_add(board, COUNT_PEERS_CLOSED, now.closed - seen->closed);
-	board_count_add(board, COUNT_PEERS_EVICTED, now.evicted - seen->evicted);
+	board_count_add(board, COUNT_HEADS_REFUSED, to->refused - from->refused);
+	board_count_add(board, COUNT_HEADS_TIMED_OUT, to->timed_out - from->timed_out);
+	board_count_add(board, COUNT_PEERS_CLOSED, to->closed - from->closed);
+	board_count_add(board, COUNT_PEERS_EVICTED, to->evicted - from->evicted);
+	board_count_add(board, COUNT_LOG_DROPPED, now.dropped - seen->dropped);
 	*seen = now;
-	board_count_add(board, COUNT_LOG_DROPPED, log_dropped() - w->dropped_seen);
-	w->dropped_seen = log_dropped();
+}
+
+void
+worker_settle(Board *board, Ctx *ctx)
+{
+	DbCost cost = db_cost(ctx->db);
+
+	board_count_add(board, COUNT_DB_STATEMENTS, cost.statements);
+	board_count_add(board, COUNT_DB_WAIT_US, (uint64_t)cost.wait_us);
+	board_count_add(board, COUNT_DB_CONNECTS, cost.connects);
+	board_count_add(board, COUNT_DB_FAULTS, cost.faults);
+	db_settle(ctx->db);
+	arena_reset(ctx->arena);
 }
 
 static void
@@ -136,7 +147,6 @@ cache_report(Worker *w)
 void
 worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx)
 {
-	DbCost cost;
 	Req rq = {
 		.ctx = ctx,
 		.wire = wire,
@@ -150,20 +160,14 @@ worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx)
 	};
 
 	serve(&rq);
-	cost = db_cost(ctx->db);
-	board_count_add(rq.board, COUNT_DB_STATEMENTS, cost.statements);
-	board_count_add(rq.board, COUNT_DB_WAIT_US, (uint64_t)cost.wait_us);
-	board_count_add(rq.board, COUNT_DB_CONNECTS, cost.connects);
-	board_count_add(rq.board, COUNT_DB_FAULTS, cost.faults);
-	db_settle(ctx->db);
-	arena_reset(ctx->arena);
+	worker_settle(start->board, ctx);
 }
 
 static void
 request_done(Worker *w)
 {
 	worker_serve(w->start, w->wire, &w->ctx);
-	counts_report(w);
+	worker_counts(w->start->board, w->wire, &w->counts);
 	cache_report(w);
 	w->requests++;
 }
@@ -244,8 +248,7 @@ database_fits(Worker *w)
 	if (p != NULL)
 		log_say(p->code == P_internal ? LOG_ERROR : LOG_WARNING, "database", "%s",
 		        p->inside == NULL ? problem_rows[p->code].code : p->inside);
-	db_settle(w->ctx.db);
-	arena_reset(w->ctx.arena);
+	worker_settle(w->start->board, &w->ctx);
 	return fits;
 }
 
@@ -255,7 +258,7 @@ worker_main(const WorkerStart *start)
 	Worker w = {
 		.start = start,
 		.requests_max = requests_jittered(conf->pool_max_requests),
-		.dropped_seen = log_dropped(), /* those are the parent's */
+		.counts.dropped = log_dropped(),
 	};
 	bool fits;
 
@@ -289,6 +292,7 @@ worker_main(const WorkerStart *start)
 	fits = database_fits(&w);
 	if (fits)
 		loop(&w);
+	worker_counts(start->board, w.wire, &w.counts);
 	tokens_wipe();
 	upstream_close(w.ctx.upstream);
 	cache_close(w.ctx.cache);

@@ -38,6 +38,17 @@ int worker_main(const WorkerStart *start) MUST_USE;
 /* The request that the wire holds, through the rooms; what it leaves is settled. */
 void worker_serve(const WorkerStart *start, Wire *wire, Ctx *ctx);
 
+/* At the end of all that asks the database: its cost is counted, and what it left is let go. */
+void worker_settle(Board *board, Ctx *ctx);
+
+/* What a process has counted for itself, as far as the board knows it. */
+typedef struct WorkerCounts {
+	WireCounts wire;
+	uint64_t dropped; /* log lines; at first log_dropped(): those are the parent's */
+} WorkerCounts;
+
+void worker_counts(Board *board, const Wire *wire, WorkerCounts *seen);
+
 /* TERM is noted, the other signals of a terminal are not heeded. */
 void worker_signals(void);
 bool worker_told_to_stop(void);

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import threading
@@ -85,6 +86,26 @@ def test_silent_peers_on_its_socket_keep_nobody_out(server):
     assert server.ask_keeper("/status").seconds < 1
     for sock in [*silent, half]:
         sock.close()
+
+
+def test_what_it_counts_for_itself_is_in_the_metrics(serve):
+    reading, writing = os.pipe()
+    server = serve(stderr=writing, wait=False)
+    os.close(writing)
+    os.close(reading)  # no line can be written from here on
+    server.full()
+
+    def metric(name):
+        return int(re.search(rf"^postern_{name} (\d+)$", server.ask_keeper("/metrics").body.decode(), re.M)[1])
+
+    assert metric("database_faults_total") >= 4  # each worker has asked for one that is not there
+    dropped, refused = metric("log_dropped_total"), metric("heads_refused_total")
+    for _ in range(10):
+        server.ask_keeper("/healthz")  # a line each
+    until(lambda: metric("log_dropped_total") >= dropped + 10, 5, "the lines that were dropped")
+    with fcgi.connect(server.status_socket) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        until(lambda: metric("heads_refused_total") == refused + 1, 5, "the head that was refused")
 
 
 # --- how it lives

@@ -68,6 +68,19 @@ def test_one_scrape_answers_for_all_processes(api, postern):
     assert 0 <= age < 2.5
 
 
+def metric(text, name):
+    return int(re.search(rf"^postern_{name} (\d+)$", text, re.M)[1])
+
+
+def test_what_processes_ask_the_database_for_themselves_is_counted_too(instance):
+    api = instance({"pool.workers": 3}).api()
+    # each worker looks at its start whether the schema fits, the keeper what is due
+    text = until(lambda: t if metric(t := api.get("/metrics").body.decode(), "database_connects_total") >= 4 else None,
+                 5, "the connections of all")
+    assert metric(text, "database_faults_total") == 0
+    assert metric(text, "database_wait_microseconds_total") > 0
+
+
 def test_they_answer_while_every_worker_is_busy(instance):
     postern = instance({"pool.workers": 2, "lanes.auth": 2, "pool.gather_bytes": 0})
     api = postern.api()
