@@ -13,7 +13,11 @@
 #include "common/clock.h"
 #include "common/uuid.h"
 
-#define BOARD_SLOTS 1024 /* old and new workers live side by side during a reload */
+/*
+ * Three generations live side by side during a reload: the new one, the one that serves, and
+ * one that still finishes; pool.workers and a keeper each.
+ */
+#define BOARD_SLOTS 2048
 #define BOARD_ROUTES 128
 #define BOARD_STATUSES 32  /* the statuses of board_statuses, and one place for any other */
 #define BOARD_BUCKETS 14   /* of the latency histograms; bounds in board.c */

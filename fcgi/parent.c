@@ -128,8 +128,10 @@ reload_begin(Parent *parent)
 
 /* The workers of the new settings do not start: the old ones stay, and their settings. */
 static void
-reload_undo(Parent *parent)
+reload_undo(Parent *parent, const char *why)
 {
+	char words[256];
+
 	pool_target(parent->pool, parent->generation);
 	pool_end_others(parent->pool, SLOT_WORKER, parent->generation);
 	pool_end_others(parent->pool, SLOT_KEEPER, parent->generation);
@@ -138,7 +140,8 @@ reload_undo(Parent *parent)
 	parent->before = NULL;
 	conf = parent->settings;
 	log_follow();
-	reload_refused(parent, "workers with the new settings do not start; the log says why");
+	snprintf(words, sizeof words, "workers with the new settings do not start; %s", why);
+	reload_refused(parent, words);
 }
 
 static void
@@ -161,11 +164,12 @@ static void
 reload_step(Parent *parent)
 {
 	uint32_t fresh = parent->next - 1;
+	const char *why = pool_failed(parent->pool, fresh);
 
 	if (parent->before == NULL && parent->reload_wanted)
 		reload_begin(parent);
-	else if (parent->before != NULL && pool_failed(parent->pool, fresh))
-		reload_undo(parent);
+	else if (parent->before != NULL && why != NULL)
+		reload_undo(parent, why);
 	else if (parent->before != NULL && pool_ready(parent->pool, SLOT_KEEPER, fresh) > 0 &&
 	         pool_ready(parent->pool, SLOT_WORKER, fresh) >= (size_t)conf->pool_workers)
 		reload_finish(parent);

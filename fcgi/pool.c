@@ -43,6 +43,7 @@ typedef struct Starts {
 	int64_t failed_us; /* when the last of them was noticed */
 	int64_t next_us;   /* not before, while fails > 0 */
 	uint32_t failed_generation;
+	const char *why; /* the last of them */
 } Starts;
 
 struct Pool {
@@ -61,6 +62,10 @@ static const struct {
 	{ "worker_start", "worker_ended", "worker_died", "worker_kill" },
 	{ "keeper_start", "keeper_ended", "keeper_died", "keeper_kill" },
 };
+
+static const char no_slot[] =
+    "the board has no free slot: too many workers of earlier generations still finish";
+static const char no_start[] = "the log says why";
 
 Pool *
 pool_make(const PoolStart *start)
@@ -91,11 +96,12 @@ pool_target(Pool *pool, uint32_t generation)
 
 /* Make the next start wait, longer each time; deaths of one and the same wave count once. */
 static void
-start_failed(Starts *starts, int64_t started_us, uint32_t generation)
+start_failed(Starts *starts, int64_t started_us, uint32_t generation, const char *why)
 {
 	int64_t now = clock_mono_us();
 
 	starts->failed_generation = generation;
+	starts->why = why;
 	if (starts->fails > 0 && started_us < starts->failed_us)
 		return;
 	starts->fails++;
@@ -144,8 +150,8 @@ child_start(Pool *pool, SlotKind kind)
 
 	slot = pool->n < BOARD_SLOTS ? board_slot_take(pool->board, parent) : -1;
 	if (slot < 0) {
-		log_say(LOG_ERROR, events[kind].start, "the board has no free slot");
-		start_failed(starts, now, pool->target);
+		log_say(LOG_ERROR, events[kind].start, "%s", no_slot);
+		start_failed(starts, now, pool->target, no_slot);
 		return false;
 	}
 	board_slot_set(pool->board, slot, pool->target, deadline_in_ms(WORKER_START_MS));
@@ -156,7 +162,7 @@ child_start(Pool *pool, SlotKind kind)
 	if (pid < 0) {
 		log_say(LOG_ERROR, events[kind].start, "fork: %s", strerror(errno));
 		board_slot_free(pool->board, slot);
-		start_failed(starts, now, starts->failed_generation);
+		start_failed(starts, now, starts->failed_generation, no_start);
 		return false;
 	}
 	board_slot_pid_set(pool->board, slot, pid);
@@ -270,7 +276,8 @@ child_died(Pool *pool, size_t i, int status)
 		board_count_add(pool->board, COUNT_WORKERS_CRASHED, 1);
 	board_slot_free(pool->board, child.slot);
 	if (died_young(&child, &seen, status))
-		start_failed(&pool->starts[child.kind], child.started_us, child.generation);
+		start_failed(&pool->starts[child.kind], child.started_us, child.generation,
+		             no_start);
 }
 
 void
@@ -349,7 +356,8 @@ child_kill(Pool *pool, Child *child, const BoardWorker *seen, const char *reason
 	if (child->kind == SLOT_WORKER)
 		board_count_add(pool->board, COUNT_WORKERS_KILLED, 1);
 	if (!child->ready && child->told_us == 0)
-		start_failed(&pool->starts[child->kind], child->started_us, child->generation);
+		start_failed(&pool->starts[child->kind], child->started_us, child->generation,
+		             no_start);
 	kill(child->pid, SIGKILL);
 }
 
@@ -398,14 +406,14 @@ pool_all(const Pool *pool, SlotKind kind)
 	return n;
 }
 
-bool
+const char *
 pool_failed(const Pool *pool, uint32_t generation)
 {
 	for (size_t kind = 0; kind < KINDS; kind++)
 		if (pool->starts[kind].fails > 0 &&
 		    pool->starts[kind].failed_generation == generation)
-			return true;
-	return false;
+			return pool->starts[kind].why;
+	return NULL;
 }
 
 static int

@@ -43,8 +43,8 @@ void pool_watch(Pool *pool);
 size_t pool_ready(const Pool *pool, SlotKind kind, uint32_t generation);
 size_t pool_all(const Pool *pool, SlotKind kind);
 
-/* Has a child of this generation failed at its start? */
-bool pool_failed(const Pool *pool, uint32_t generation);
+/* Why a child of this generation could not start, in words; NULL: none has failed so. */
+const char *pool_failed(const Pool *pool, uint32_t generation);
 
 /* How long the parent may sleep, in milliseconds, unless a signal comes. */
 int pool_sleep_ms(const Pool *pool);

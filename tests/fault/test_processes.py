@@ -6,19 +6,21 @@ import grp
 import os
 import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
 import socket
 import stat
 import statistics
+import struct
 import subprocess
 import threading
 import time
 
 import fcgi
 import pytest
-from bench import children, command_line, process_alive, until
+from bench import TOP, children, command_line, process_alive, until
 from server import POSTERND, Server
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -43,6 +45,8 @@ epoll_create1(int flags)
 	return (int)syscall(SYS_epoll_create1, flags);
 }
 """
+
+BOARD_SLOTS = int(re.search(r"#define BOARD_SLOTS (\d+)", (TOP / "common/board.h").read_text())[1])
 
 
 @pytest.fixture(scope="module")
@@ -312,6 +316,38 @@ def test_a_reload_waits_for_requests_that_have_begun(server):
     assert finish(sock).ended == fcgi.REQUEST_COMPLETE
     sock.close()
     until(lambda: not process_alive(busy), 5, "the end of the old worker")
+
+
+@contextlib.contextmanager
+def slots_taken(server):
+    """All slots of the board that are free belong to a process that lives: they begin with its pid."""
+    workers = {w["slot"]: w["pid"] for w in server.status()["workers"]}
+    board = bytearray((server.directory / "run/board").read_bytes())
+    at = {slot: next(i for i in range(0, len(board), 64) if board[i:i + 4] == struct.pack("i", pid))
+          for slot, pid in workers.items()}
+    low, high = min(at), max(at)
+    size = (at[high] - at[low]) // (high - low)
+    with subprocess.Popen(["sleep", "100"]) as other, open(server.directory / "run/board", "r+b") as file:
+        for slot in range(BOARD_SLOTS):
+            start = at[low] + (slot - low) * size
+            if board[start:start + 4] == bytes(4):
+                file.seek(start)
+                file.write(struct.pack("iIQi", other.pid, 0, 0, other.pid))  # pid, seq, its start, owner
+        file.flush()
+        try:
+            yield
+        finally:
+            other.kill()
+
+
+def test_a_reload_for_which_the_board_has_no_room_says_so(server):
+    before = server.full()
+    with slots_taken(server):
+        refused = server.ctl("reload", check=False)
+        assert refused.returncode == 78
+        assert "do not start; the board has no free slot" in refused.stderr
+        assert sorted(server.workers()) == sorted(before)
+    until(lambda: server.ctl("reload", check=False).returncode == 0, 10, "room")
 
 
 # --- the end

@@ -19,6 +19,7 @@
 
 #include "common/board.h"
 #include "common/board_layout.h"
+#include "common/settings.h"
 
 enum { KILLS = 10000, ALIVE = 2, LANE_MOST = 1 };
 
@@ -329,6 +330,20 @@ how_a_reload_ended_can_be_read(void **state)
 }
 
 static void
+three_generations_of_the_most_workers_have_room(void **state)
+{
+	int64_t most = 0;
+
+	(void)state;
+	for (size_t i = 0; i < setting_row_count; i++)
+		if (strcmp(setting_rows[i].section, "pool") == 0 &&
+		    strcmp(setting_rows[i].name, "workers") == 0)
+			most = setting_rows[i].most;
+	assert_true(most > 0);
+	assert_true(3 * (most + 1) <= BOARD_SLOTS); /* each with a keeper */
+}
+
+static void
 come_and_go(Board *board, int slot)
 {
 	for (unsigned i = 0;; i++) {
@@ -537,6 +552,7 @@ main(void)
 		BOARD_TEST(slots_of_the_dead_are_cleared_when_the_board_is_opened),
 		BOARD_TEST(a_dead_parent_is_none),
 		BOARD_TEST(how_a_reload_ended_can_be_read),
+		BOARD_TEST(three_generations_of_the_most_workers_have_room),
 		BOARD_TEST(who_waited_is_known_by_his_number),
 		BOARD_TEST(a_long_wait_is_known_as_far_as_moments_reach),
 		BOARD_TEST(a_closed_queue_is_over_when_those_who_waited_are_accepted),
