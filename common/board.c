@@ -285,10 +285,31 @@ board_socket_is(const Board *board, BoardSocket which, uint64_t device, uint64_t
 	       GET(board->socket_inode[which]) == inode;
 }
 
+static void
+reload_under_way(Board *board, bool is)
+{
+	write_begin(&board->reload_seq);
+	PUT(board->reload_under_way, is);
+	write_end(&board->reload_seq);
+}
+
+void
+board_reload_begin(Board *board)
+{
+	reload_under_way(board, true);
+}
+
+void
+board_reload_none(Board *board)
+{
+	reload_under_way(board, false);
+}
+
 void
 board_reload_set(Board *board, bool good, const char *words)
 {
 	write_begin(&board->reload_seq);
+	PUT(board->reload_under_way, false);
 	PUT(board->reload_good, good);
 	words_store(board->reload_words, BOARD_WORDS_WORDS, words);
 	PUT(board->reload_count, GET(board->reload_count) + 1);
@@ -303,6 +324,7 @@ board_reload(const Board *board, BoardReload *out)
 		    atomic_load_explicit(&board->reload_seq, memory_order_acquire);
 
 		out->count = GET(board->reload_count);
+		out->begun = out->count + GET(board->reload_under_way);
 		out->good = GET(board->reload_good);
 		words_load(board->reload_words, BOARD_WORDS_WORDS, out->words);
 		if (read_whole(&board->reload_seq, before))

@@ -140,6 +140,10 @@ bool board_queue_over(const Board *board);
 /* A worker has accepted one. Returns how long that waited at least, microseconds. */
 int64_t board_accepted(Board *board, int64_t now_us);
 
+/* That one has begun; that none is under way, whatever the parent before has left. */
+void board_reload_begin(Board *board);
+void board_reload_none(Board *board);
+
 /* How a reload ended. words: why it was refused, or what it left as it was; 511 bytes. */
 void board_reload_set(Board *board, bool good, const char *words);
 
@@ -269,11 +273,18 @@ bool board_breaker_open(const Board *board, Breaker breaker);
 int board_parent(const Board *board, Instant *started);
 
 typedef struct BoardReload {
-	uint64_t count; /* of reloads so far, good or not */
-	bool good;      /* the last one */
+	uint64_t count; /* of reloads that have ended so far, good or not */
+	uint64_t begun; /* count, or one more while one is under way */
+	bool good;      /* the last that ended */
 	char words[512];
 } BoardReload;
 void board_reload(const Board *board, BoardReload *out);
+
+/*
+ * A descriptor that has the board in dir for its own, until it is closed, among those who ask
+ * for it so: who has a reload made, one after the other. -1 with errno: EWOULDBLOCK.
+ */
+int board_lock(const char *dir);
 uint64_t board_count(const Board *board, BoardCount count);
 extern const int board_statuses[BOARD_STATUSES]; /* 0 at the end: any other */
 uint64_t board_requests(const Board *board, int route, size_t status_index);

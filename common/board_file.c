@@ -17,7 +17,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
                    ATOMIC_SHORT_LOCK_FREE == 2 && ATOMIC_BOOL_LOCK_FREE == 2,
                "a lock inside an atomic could be held by a killed process");
 
-enum { LAYOUT_VERSION = 2 };
+enum { LAYOUT_VERSION = 3 };
 
 static const uint64_t board_magic = UINT64_C(0x504f5354424f4152); /* "POSTBOAR" */
 static const char board_name[] = "board", board_new_name[] = "board.new";
@@ -201,6 +201,21 @@ board_attach(const char *dir)
 	CLEANUP(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? NULL : board_find(fd, O_RDONLY, PROT_READ);
+}
+
+int
+board_lock(const char *dir)
+{
+	CLEANUP(closep) int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = at < 0 ? -1 : openat(at, board_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int failed;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	failed = errno;
+	close(fd);
+	errno = failed;
+	return -1;
 }
 
 void

@@ -65,7 +65,7 @@ struct Board {
 	_Atomic uint64_t socket_device[SOCKETS], socket_inode[SOCKETS], routes;
 	_Atomic uint32_t reload_seq;
 	_Atomic uint64_t reload_count;
-	_Atomic bool reload_good;
+	_Atomic bool reload_good, reload_under_way;
 	_Atomic uint64_t reload_words[BOARD_WORDS_WORDS];
 	_Atomic uint64_t last_number; /* of those that are still accepted */
 	_Atomic uint64_t moments;     /* so many have been, since the queue was empty */

@@ -68,9 +68,12 @@ ctl_status(int argc, char **argv, const Settings *settings)
 static bool
 signal_send(int pid, int number)
 {
-	if (kill(pid, number) == 0)
+	if (pid > 0 && kill(pid, number) == 0) /* 0 would be ourselves and who called us */
 		return true;
-	fprintf(stderr, "posternctl: process %d: %s\n", pid, strerror(errno));
+	if (pid > 0)
+		fprintf(stderr, "posternctl: process %d: %s\n", pid, strerror(errno));
+	else
+		fputs("posternctl: the server has ended\n", stderr);
 	return false;
 }
 
@@ -80,16 +83,34 @@ glance(void)
 	nanosleep(&(struct timespec){ .tv_nsec = GLANCE_NS }, NULL);
 }
 
-/* Wait until the server says how its reload ended. */
+/* One reload at a time, so that no caller reads another's outcome. -1 after saying why not. */
 static int
-reload_wait(const Board *board, uint64_t before, Deadline deadline)
+reload_turn(const Settings *settings, Deadline deadline)
+{
+	int fd;
+
+	while ((fd = board_lock(settings->run_dir)) < 0 && errno == EWOULDBLOCK &&
+	       !deadline_passed(deadline))
+		glance();
+	if (fd < 0)
+		fprintf(stderr, "posternctl: waiting for another reload: %s\n",
+		        errno == EWOULDBLOCK ? "it does not end" : strerror(errno));
+	return fd;
+}
+
+/*
+ * Wait until the server says how a reload ended that began later than those of `before`: one
+ * that somebody else's HUP had begun may have read what the settings were earlier.
+ */
+static int
+reload_wait(const Board *board, const BoardReload *before, Deadline deadline)
 {
 	BoardReload now;
 	Instant started;
 
 	for (;; glance()) {
 		board_reload(board, &now);
-		if (now.count != before)
+		if (now.count > before->begun)
 			break;
 		if (board_parent(board, &started) == 0) {
 			fputs("posternctl: the server has ended\n", stderr);
@@ -114,7 +135,9 @@ reload_wait(const Board *board, uint64_t before, Deadline deadline)
 int
 ctl_reload(int argc, char **argv, const Settings *settings)
 {
-	int64_t most_ms = WORKER_START_MS + settings->pool_hard_limit_ms + SLACK_MS;
+	int64_t one_ms = WORKER_START_MS + settings->pool_hard_limit_ms;
+	Deadline deadline = deadline_in_ms(2 * one_ms + SLACK_MS); /* one that runs, and ours */
+	CLEANUP(closep) int turn = -1;
 	const Board *board;
 	BoardReload before;
 	Instant started;
@@ -125,10 +148,14 @@ ctl_reload(int argc, char **argv, const Settings *settings)
 	board = board_of(settings, &status);
 	if (board == NULL)
 		return status;
-	board_reload(board, &before);
-	status = EX_NOPERM;
-	if (signal_send(board_parent(board, &started), SIGHUP))
-		status = reload_wait(board, before.count, deadline_in_ms(most_ms));
+	status = EX_TEMPFAIL;
+	turn = reload_turn(settings, deadline);
+	if (turn >= 0) {
+		board_reload(board, &before);
+		status = EX_NOPERM;
+		if (signal_send(board_parent(board, &started), SIGHUP))
+			status = reload_wait(board, &before, deadline);
+	}
 	board_close(board);
 	return status;
 }

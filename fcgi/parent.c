@@ -110,6 +110,7 @@ reload_begin(Parent *parent)
 	Str faults, carried;
 
 	parent->reload_wanted = false;
+	board_reload_begin(parent->board); /* before the settings are read */
 	notify_reloading();
 	fresh = settings_read(parent->start->file, parent->start->sets, parent->start->n_sets,
 	                      arena, &faults);
@@ -343,6 +344,7 @@ parent_run(const ParentStart *start)
 	pool_target(parent.pool, parent.generation);
 	board_routes_set(start->board, routes_hash());
 	board_draining_set(start->board, false);
+	board_reload_none(start->board);
 	board_queue_open(start->board);
 	board_generation_set(start->board, parent.generation);
 	board_parent_set(start->board, getpid(), clock_now());

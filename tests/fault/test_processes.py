@@ -21,7 +21,7 @@ import time
 import fcgi
 import pytest
 from bench import TOP, children, command_line, process_alive, until
-from server import POSTERND, Server
+from server import POSTERNCTL, POSTERND, Server
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -348,6 +348,49 @@ def test_a_reload_for_which_the_board_has_no_room_says_so(server):
         assert "do not start; the board has no free slot" in refused.stderr
         assert sorted(server.workers()) == sorted(before)
     until(lambda: server.ctl("reload", check=False).returncode == 0, 10, "room")
+
+
+@contextlib.contextmanager
+def reload_slow(server):
+    """A setting with which a reload takes three seconds: a database that takes connections and says nothing."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        server.write(database_dsn=f"host=127.0.0.1 port={silent.getsockname()[1]} dbname=none")
+        yield
+
+
+def spoil(server):
+    """Only the server meets a fault in its settings. Returns the command that has it reload."""
+    good = server.directory / "good.conf"
+    good.write_text(server.config.read_text())
+    server.config.write_text(good.read_text() + "[pool]\nworkrs = 2\n")
+    return [POSTERNCTL, "--config", good, "reload"]
+
+
+def test_a_reload_that_somebody_else_began_is_no_answer(server):
+    server.full()
+    with reload_slow(server):
+        os.kill(server.pid, signal.SIGHUP)
+        until(lambda: len(server.workers()) == 8, 5, "a reload that is under way")
+        refused = subprocess.run(spoil(server), capture_output=True, text=True, check=False)
+    assert [line["event"] for line in server.log() if line["event"].startswith("reload")] == ["reloaded", "reload_refused"]
+    assert refused.returncode == 78 and "pool.workrs" in refused.stderr
+
+
+def test_two_who_reload_at_once_are_each_told_how_theirs_ended(server):
+    server.full()
+    with reload_slow(server):
+        first = subprocess.Popen([POSTERNCTL, "--config", server.config, "reload"], stdout=subprocess.PIPE, text=True)
+        until(lambda: len(server.workers()) == 8, 5, "a reload that is under way")
+        first.send_signal(signal.SIGSTOP)
+        server.log_until("reloaded")
+    second = subprocess.Popen(spoil(server), stderr=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(0.5)  # what is looked for is that nothing comes
+    first.send_signal(signal.SIGCONT)
+    assert (first.communicate(timeout=5)[0], first.returncode) == ("generation 2 serves\n", 0)
+    assert "pool.workrs" in second.communicate(timeout=5)[1] and second.returncode == 78
 
 
 # --- the end

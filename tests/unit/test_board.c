@@ -315,9 +315,15 @@ how_a_reload_ended_can_be_read(void **state)
 
 	(void)state;
 	board_reload(board, &before);
+	assert_int_equal(before.begun, before.count);
+	board_reload_begin(board);
+	board_reload(board, &after);
+	assert_int_equal(after.count, before.count);
+	assert_int_equal(after.begun, before.count + 1);
 	board_reload_set(board, false, "postern.conf:3: pool.workers: 0 is less than 1");
 	board_reload(board, &after);
 	assert_int_equal(after.count, before.count + 1);
+	assert_int_equal(after.begun, after.count);
 	assert_false(after.good);
 	assert_string_equal(after.words, "postern.conf:3: pool.workers: 0 is less than 1");
 	memset(longer, 'x', sizeof longer);
@@ -326,6 +332,38 @@ how_a_reload_ended_can_be_read(void **state)
 	board_reload(board, &after);
 	assert_true(after.good);
 	assert_int_equal(strlen(after.words), 511);
+	board_close(board);
+}
+
+/* A parent that was killed in a reload leaves no caller of the next one waiting. */
+static void
+a_reload_that_never_ended_is_forgotten(void **state)
+{
+	Board *board = opened();
+	BoardReload seen;
+
+	(void)state;
+	board_reload_begin(board);
+	board_reload_none(board);
+	board_reload(board, &seen);
+	assert_int_equal(seen.begun, seen.count);
+	board_close(board);
+}
+
+static void
+one_holds_the_board_at_a_time(void **state)
+{
+	Board *board = opened();
+	int first = board_lock(dir), second;
+
+	(void)state;
+	assert_true(first >= 0);
+	assert_int_equal(board_lock(dir), -1);
+	assert_int_equal(errno, EWOULDBLOCK);
+	close(first);
+	second = board_lock(dir);
+	assert_true(second >= 0);
+	close(second);
 	board_close(board);
 }
 
@@ -552,6 +590,8 @@ main(void)
 		BOARD_TEST(slots_of_the_dead_are_cleared_when_the_board_is_opened),
 		BOARD_TEST(a_dead_parent_is_none),
 		BOARD_TEST(how_a_reload_ended_can_be_read),
+		BOARD_TEST(a_reload_that_never_ended_is_forgotten),
+		BOARD_TEST(one_holds_the_board_at_a_time),
 		BOARD_TEST(three_generations_of_the_most_workers_have_room),
 		BOARD_TEST(who_waited_is_known_by_his_number),
 		BOARD_TEST(a_long_wait_is_known_as_far_as_moments_reach),
