@@ -164,7 +164,8 @@ int
 ctl_drain(int argc, char **argv, const Settings *settings)
 {
 	const Board *board;
-	Deadline deadline = deadline_in_ms(settings->pool_drain_ms + SLACK_MS);
+	/* The workers', and after them the keeper's for a delivery; see fcgi/keeper.h. */
+	Deadline deadline = deadline_in_ms(settings->pool_drain_ms * 3 / 2 + SLACK_MS);
 	Instant started;
 	int status;
 

@@ -443,6 +443,23 @@ def test_drain_waits_for_the_end(server):
     assert server.ctl("status", check=False).returncode == 69
 
 
+def test_drain_waits_for_a_keeper_that_takes_its_time_after_the_workers(serve):
+    server = serve({"pool.drain_ms": 4000, "pool.hard_limit_ms": 7000, "pool.workers": 2})
+    server.full()
+    sock, busy = server.hold()
+    keeper = until(server.keeper, 5, "a keeper")
+    start = time.monotonic()
+    os.kill(keeper, signal.SIGSTOP)  # until the hard limit
+    waits = threading.Thread(target=lambda: server.process.wait(30))
+    waits.start()
+    drained = server.ctl("drain", check=False)
+    took = time.monotonic() - start
+    waits.join()
+    sock.close()
+    assert (drained.returncode, drained.stderr) == (0, "")
+    assert 6.5 < took < 8 and not process_alive(busy)
+
+
 # --- starts
 
 
