@@ -133,6 +133,7 @@ retire_write(Ctx *ctx, const Settings *settings, Str kid, bool *last, int64_t *r
 	List list;
 
 	TRY(db_begin(ctx));
+	TRY(q_signing_keys_lock(ctx, &list));
 	TRY(q_signing_key_retire(ctx, kid, rows));
 	TRY(q_signing_key_list(ctx, always_s, &list));
 	signer = signer_of(&list, settings);

@@ -14,6 +14,12 @@ ORDER BY created_at DESC, kid;
 INSERT INTO signing_keys (kid, alg, private_pem, public_pem)
 VALUES (:kid, :alg, :private_pem, :public_pem);
 
+-- All that are not retired, and nobody else retires one before this transaction ends: of two at once each
+-- would take the other's key for one that signs.
+-- signing_keys_lock() :many gives text
+-- as owner
+SELECT kid FROM signing_keys WHERE retired_at IS NULL ORDER BY kid FOR UPDATE;
+
 -- signing_key_retire(kid text) :exec gives rows
 -- as owner
 UPDATE signing_keys SET retired_at = now()

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import psycopg
 import pytest
 from bench import Postern, until
 from ledger import Load
@@ -54,6 +55,30 @@ def test_a_worker_killed_in_a_write_costs_one_client_its_answer_and_leaves_no_tr
         load.wait(20)
     assert load.failures == []
     assert load.lost(postern.sql) == []
+
+
+def test_two_keys_retired_at_once_leave_one_that_signs(postern):
+    kids = [kid for (kid,) in postern.sql("SELECT kid FROM signing_keys WHERE retired_at IS NULL")]
+    kids.append(postern.ctl("key", "new").stdout.strip())
+    assert len(kids) == 2
+    postern.sql("CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
+                " 'BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NULL; END'")
+    postern.sql("CREATE TRIGGER hold AFTER UPDATE ON signing_keys FOR EACH ROW EXECUTE FUNCTION hold()")
+    try:
+        with psycopg.connect(postern.postgres.admin, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(4711)")  # neither may look before both have written
+            asked = [Asked(lambda kid=kid: postern.ctl("key", "retire", kid, check=False)) for kid in kids]
+            until(lambda: connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'posternctl'"
+                " AND wait_event_type = 'Lock'").fetchone() == (2,), 10, "two who retire a key")
+            connection.execute("SELECT pg_advisory_unlock(4711)")
+            done = [one.answer() for one in asked]
+    finally:
+        postern.sql("DROP FUNCTION hold CASCADE")
+    assert sorted(one.returncode for one in done) == [0, 65]
+    assert "no other key signs" in "".join(one.stderr for one in done)
+    assert postern.sql("SELECT count(*) FROM signing_keys WHERE retired_at IS NULL") == [(1,)]
+    assert postern.api(contract=False).get("/readyz").status == 200
 
 
 # --- reloads
