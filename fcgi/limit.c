@@ -48,12 +48,21 @@ caller_id(const Req *rq, Policy policy, uint8_t *id)
 
 /*
  * The same window in Redis. One without an end, or with an end too far away, is of a clock that
- * was turned back or of somebody else's command: it begins anew.
+ * was turned back or of somebody else's command: it begins anew, as when what lies there is no
+ * count at all. Other errors are Redis'.
  */
-static const char window_script[] = "local n = redis.call('INCR', KEYS[1])\n"
+static const char window_script[] = "local n = redis.pcall('INCR', KEYS[1])\n"
+				    "if type(n) == 'table' then\n"
+				    "  if not n.err:find('WRONGTYPE') and\n"
+				    "     not n.err:find('not an integer') and\n"
+				    "     not n.err:find('would overflow') then\n"
+				    "    return n\n"
+				    "  end\n"
+				    "  n = 0\n"
+				    "end\n"
 				    "local left = redis.call('PTTL', KEYS[1])\n"
 				    "local window = tonumber(ARGV[1])\n"
-				    "if n == 1 or left < 0 or left > window then\n"
+				    "if n <= 1 or left < 0 or left > window then\n"
 				    "  redis.call('SET', KEYS[1], 1, 'PX', window)\n"
 				    "  n, left = 1, window\n"
 				    "end\n"

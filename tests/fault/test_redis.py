@@ -105,6 +105,17 @@ def test_keys_have_a_prefix_and_an_end(redis, host):
     assert 0 < int(redis.ask("PTTL", key)[1:]) <= 60000, "nor does a clock that was turned back lock anybody out"
 
 
+@pytest.mark.parametrize("foreign", [("SET", "abc"), ("SET", 2**63 - 1), ("SET", -5, "PX", 60000), ("RPUSH", 1), ("HSET", 1, 2)],
+                         ids=lambda foreign: " ".join(map(str, foreign)))
+def test_a_window_begins_anew_where_no_count_lies(redis, host, foreign):
+    server, address = host(redis.url), next(addresses)
+    verb, *values = foreign
+    redis.call(verb, f"postern:rate:anonymous:{address}", *values)
+    assert [left(ask(server, address)) for _ in range(3)] == [LIMIT - 1, LIMIT - 2, LIMIT - 3]
+    assert redis.call("GET", f"postern:rate:anonymous:{address}") == b"3"
+    assert metric(server, "cache_faults_total") == 0
+
+
 @pytest.mark.parametrize("login", [":the-s3cret/@", "default:the-s3cret/@"])
 def test_password_and_database_are_those_of_the_url(host, login):
     with Redis("--requirepass", "the-s3cret/") as redis:
