@@ -37,9 +37,9 @@ field_of(Ctx *ctx, const PGresult *result, int field)
 }
 
 /*
- * After a change of a table, when a type was made anew under its name (a plan holds on to the one
- * that is gone; these words are never translated), or when a pooler gave us a session that we
- * did not prepare in.
+ * After a change of a table, when a type was made anew under its name (a plan holds on to the
+ * one that is gone; these words are never translated), or when a pooler gave us a session that
+ * we did not prepare in.
  */
 static bool
 is_stale(const char *sqlstate, const PGresult *result)

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The six rooms in the order of the contract: gate, route, admit, intake, work, answer.
+ * The six rooms in their order: gate, route, admit, intake, work, answer.
  *
  * Each returns NULL to let the request pass, or the problem that is its answer. No room knows
  * the next; fcgi/worker.c is the corridor.

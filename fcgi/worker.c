@@ -49,7 +49,7 @@ worker_told_to_stop(void)
 	return stop_seen != 0;
 }
 
-/* The rooms between gate and answer, in the order of the contract's refusals. */
+/* The rooms between gate and answer, in the order in which they refuse. */
 static const struct {
 	const char *name;
 	const Problem *(*enter)(Req *rq);
