@@ -7,6 +7,8 @@
 #include "fcgi/infer.h"
 #include "queries.gen.h"
 
+static const size_t model_bytes = MIB(128); /* far above what reading one declaration takes */
+
 /* What only those who may change a model see of it. */
 static void
 inside_hide(const Req *rq, InferModel *model)
@@ -58,6 +60,18 @@ plan_show(Arena *arena, const TensorPlan *plan, InferModel *model)
 	specs_show(arena, &plan->outputs, &model->outputs);
 }
 
+/* What the row declares. aside: for what is read meanwhile, many times the text. */
+static void
+declared_show(Arena *arena, Arena *aside, InferModel *model)
+{
+	TensorPlan declared;
+
+	infer_declared(aside, model, &declared);
+	plan_show(aside, &declared, model);
+	model->inputs.v.text = str_keep(arena, model->inputs.v.text);
+	model->outputs.v.text = str_keep(arena, model->outputs.v.text);
+}
+
 /* The cursor behind the last model shown: its name. */
 static const Problem *
 page_end(Req *rq, int64_t limit, ModelPage *page)
@@ -80,6 +94,7 @@ model_list(Req *rq, const ModelFilter *in, ModelPage *out)
 	OptStrList permissions = { .has = !caller_may(rq, models_write),
 		                   .v = rq->caller.permissions };
 	OptStr after = { .has = in->cursor.has };
+	CLEANUP(arena_closep) Arena *aside = arena_open(model_bytes);
 	InferModel *models;
 
 	if (in->cursor.has)
@@ -87,10 +102,8 @@ model_list(Req *rq, const ModelFilter *in, ModelPage *out)
 	TRY(q_model_list(rq->ctx, after, permissions, in->limit + 1, &out->items));
 	models = out->items.v;
 	for (size_t i = 0; i < out->items.n; i++) {
-		TensorPlan declared;
-
-		infer_declared(rq->ctx->arena, &models[i], &declared);
-		plan_show(rq->ctx->arena, &declared, &models[i]);
+		declared_show(rq->ctx->arena, aside, &models[i]);
+		arena_reset(aside);
 		inside_hide(rq, &models[i]);
 	}
 	return out->items.n > (size_t)in->limit ? page_end(rq, in->limit, out) : NULL;
@@ -228,7 +241,6 @@ const Problem *
 model_put(Req *rq, const ModelPut *in, InferModel *out)
 {
 	InferModel now = { 0 };
-	TensorPlan declared;
 	bool found = false;
 
 	TRY(put_check(rq->ctx, in));
@@ -240,8 +252,7 @@ model_put(Req *rq, const ModelPut *in, InferModel *out)
 	TRY(q_model_put(rq->ctx, in, out));
 	if (!found && out->version != 1)
 		return overtaken(rq->ctx);
-	infer_declared(rq->ctx->arena, out, &declared);
-	plan_show(rq->ctx->arena, &declared, out);
+	declared_show(rq->ctx->arena, rq->ctx->arena, out);
 	rq->etag = tag_of(rq, out);
 	if (out->version == 1) {
 		answer_status(rq, 201);

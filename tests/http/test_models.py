@@ -224,6 +224,23 @@ def test_a_declaration_reads_the_same_wherever_it_is_shown(admin, upstream):
     assert made.body in listed
 
 
+def test_a_page_of_long_declarations_is_no_matter_of_memory(postern, admin, upstream):
+    """What is read of one declaration is many times its text, and goes before the next is read."""
+    shape = [-1] * 32
+    first = put(admin, upstream.url, inputs=[{"name": f"{i:0300d}", "datatype": "FP32", "shape": shape} for i in range(256)])
+    more = (
+        "INSERT INTO models SELECT (jsonb_populate_record(m, jsonb_build_object('name', '0' || m.name || i))).*"
+        " FROM models m, generate_series(101, 200) i WHERE m.name = %s"
+    )
+    postern.sql(more, (first,))
+    try:
+        page = admin.get("/v1/models?limit=100", check=False)  # a validator takes its time for 10 MB
+        assert page.status == 200
+        assert [len(m["inputs"]) for m in page.json["items"]] == [256] * 100
+    finally:
+        postern.sql("DELETE FROM models WHERE starts_with(name, %s)", ("0" + first,))
+
+
 def test_a_row_is_readable_while_no_server_runs(admin, user):
     name = put(admin, f"http://127.0.0.1:{free_port()}")
     told = user.get(f"/v1/models/{name}")
