@@ -339,14 +339,14 @@ static bool
 greet(Cache *cache, Arena *arena, Deadline deadline)
 {
 	const RedisUrl *url = &cache->url;
-	Str auth[] = { S("AUTH"), url->user, url->password },
-	    select[] = { S("SELECT"), url->database };
+	Str auth[3] = { S("AUTH") }, select[] = { S("SELECT"), url->database };
+	size_t n = 1;
 	Reply *reply;
 
-	if (url->user.n == 0)
-		auth[1] = url->password;
-	if (url->password.n > 0 &&
-	    !ask(cache, arena, auth, url->user.n == 0 ? 2 : 3, deadline, &reply))
+	if (url->user.n > 0)
+		auth[n++] = url_decode(arena, url->user);
+	auth[n++] = url_decode(arena, url->password);
+	if (url->password.n > 0 && !ask(cache, arena, auth, n, deadline, &reply))
 		return false;
 	return url->database.n == 0 || ask(cache, arena, select, 2, deadline, &reply);
 }

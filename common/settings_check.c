@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "common/encode.h"
+
 enum {
 	SECRET_LEAST = 32,
 	PORT_MOST = 65535,
@@ -150,6 +152,35 @@ named_good(Str host, Str port)
 	       number_within(port, PORT_MOST) && str_u64(port, &number) && number > 0;
 }
 
+/* Is every % the begin of a %XX? */
+static bool
+escapes_good(Str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '%' &&
+		    (s.n - i < 3 || hex_digit(s.p[i + 1]) < 0 || hex_digit(s.p[i + 2]) < 0))
+			return false;
+	return true;
+}
+
+Str
+url_decode(Arena *arena, Str s)
+{
+	char *text = arena_secret(arena, s.n + 1);
+	size_t n = 0;
+
+	CHECK(escapes_good(s));
+	for (size_t i = 0; i < s.n; i++) {
+		text[n] = s.p[i];
+		if (s.p[i] == '%') {
+			text[n] = (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
+			i += 2;
+		}
+		n++;
+	}
+	return (Str){ text, n };
+}
+
 bool
 redis_url_read(Str url, RedisUrl *out)
 {
@@ -165,7 +196,7 @@ redis_url_read(Str url, RedisUrl *out)
 		if (rest.p != NULL) {
 			read.user = str_sub(login, 0, str_find(login, ':'));
 			read.password = str_sub(login, read.user.n + 1, login.n);
-			if (read.password.n == 0)
+			if (read.password.n == 0 || !escapes_good(login))
 				return false;
 			place = rest;
 		}
@@ -196,7 +227,9 @@ redis_good(Str s)
 }
 
 #ifdef HAVE_HIREDIS
-#define REDIS_MUST "must be unix:///path, or redis://[[user]:password@]host:port[/database]"
+#define REDIS_MUST                                                                             \
+	"must be unix:///path[?database], or redis://[[user]:password@]host:port[/database] "  \
+	"with user and password percent-encoded"
 #else
 #define REDIS_MUST "must be empty: this posternd was built without hiredis"
 #endif
@@ -207,15 +240,11 @@ login_good(Str login)
 {
 	size_t colon = str_find(login, ':');
 
-	for (size_t i = 0; i < login.n; i++) {
+	for (size_t i = 0; i < login.n; i++)
 		if (login.p[i] <= ' ' || login.p[i] >= 0x7f ||
 		    strchr("/?#[]@\\\"<>", login.p[i]) != NULL)
 			return false;
-		if (login.p[i] == '%' && (login.n - i < 3 || !only(str_sub(login, i + 1, i + 3),
-		                                                   "0123456789abcdefABCDEF")))
-			return false;
-	}
-	return colon > 0 && colon + 1 < login.n;
+	return colon > 0 && colon + 1 < login.n && escapes_good(login);
 }
 
 bool

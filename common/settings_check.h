@@ -17,14 +17,17 @@ bool socket_address_read(Str text, SocketAddress *out) MUST_USE;
 
 /*
  * redis.url: unix:///path[?database] or redis://[[user]:password@]host:port[/database]. Texts
- * borrow from the url; what is not there is empty. A host that is a name has no address yet: n
- * is 0.
+ * borrow from the url, user and password as they stand there, for url_decode(); what is not
+ * there is empty. A host that is a name has no address yet: n is 0.
  */
 typedef struct RedisUrl {
 	SocketAddress address;
 	Str host, port, user, password, database;
 } RedisUrl;
 bool redis_url_read(Str url, RedisUrl *out) MUST_USE;
+
+/* Text of a user or password of a URL that was read, which may have %XX; it is wiped. */
+Str url_decode(Arena *arena, Str s);
 
 /*
  * mail.smtp_url: smtp:// or smtps://, then [user:password@]host[:port], percent-encoded where a

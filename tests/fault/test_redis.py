@@ -116,7 +116,7 @@ def test_a_window_begins_anew_where_no_count_lies(redis, host, foreign):
     assert metric(server, "cache_faults_total") == 0
 
 
-@pytest.mark.parametrize("login", [":the-s3cret/@", "default:the-s3cret/@"])
+@pytest.mark.parametrize("login", [":the-s3cret/@", "default:the-s3cret/@", ":the%2Ds3cret%2f@", "de%66ault:the-s3cret%2F@"])
 def test_password_and_database_are_those_of_the_url(host, login):
     with Redis("--requirepass", "the-s3cret/") as redis:
         server = host(f"redis://{login}{redis.address}/2", pool_workers=1)

@@ -136,7 +136,7 @@ each_fault_is_named_with_its_line(void **state)
 		{ "[auth]\nissuer = \xFF\n", "2: auth.issuer: is no UTF-8 text\n" },
 		{ "[auth]\nsecret = short\n", "2: auth.secret: must have at least 32 characters\n" },
 #ifdef HAVE_HIREDIS
-		{ "[redis]\nurl = redis\n", "2: redis.url: must be unix:///path, or redis://[[user]:password@]host:port[/database]\n" },
+		{ "[redis]\nurl = redis\n", "2: redis.url: must be unix:///path[?database], or redis://[[user]:password@]host:port[/database] with user and password percent-encoded\n" },
 #else
 		{ "[redis]\nurl = unix:///run/redis.sock\n", "2: redis.url: must be empty: this posternd was built without hiredis\n" },
 #endif
@@ -221,6 +221,11 @@ static const struct {
 	{ "redis.url=redis://127.0.0.1:6379", true },
 	{ "redis.url=redis://:p@ss:w/rd@[::1]:6379/2", true },
 	{ "redis.url=redis://user:password@127.0.0.1:6379", true },
+	{ "redis.url=redis://us%65r:p%2Fss%25@127.0.0.1:6379", true },
+	{ "redis.url=redis://:p%ss@127.0.0.1:6379", false },
+	{ "redis.url=redis://:pass%@127.0.0.1:6379", false },
+	{ "redis.url=redis://:pass%2@127.0.0.1:6379", false },
+	{ "redis.url=redis://u%ser:pass@127.0.0.1:6379", false },
 	{ "redis.url=redis://user@127.0.0.1:6379", false }, /* and no password */
 	{ "redis.url=redis://redis-1.example.org:6379/1", true },
 	{ "redis.url=redis://127.0.0.1", false },
