@@ -365,88 +365,107 @@ link_ready(Cache *cache, Arena *arena, Deadline deadline)
 	       (link_connect(cache, deadline) && greet(cache, arena, deadline));
 }
 
-static bool
-reply_is_text(const Reply *reply, Str text)
-{
-	return reply->type == REDIS_REPLY_STRING && str_eq(reply->text, text);
-}
-
-/* Is it what the form says, behind the question's number? No form: the number alone. */
+/* Is it what the form says, behind the question's number? */
 static bool
 reply_is(const Reply *reply, Str number, const char *form)
 {
-	if (form == NULL)
-		return reply_is_text(reply, number);
-	if (reply->type != REDIS_REPLY_ARRAY || reply->n_items != strlen(form) + 1 ||
-	    !reply_is_text(reply->items[0], number))
+	if (reply->type != REDIS_REPLY_ARRAY || reply->n_items != strlen(form) + 1)
 		return false;
-	for (size_t i = 0; form[i] != '\0'; i++) {
-		int type = reply->items[i + 1]->type;
+	for (size_t i = 0; i < reply->n_items; i++) {
+		const Reply *item = reply->items[i];
+		char kind = i == 0 ? 't' : form[i - 1];
 
-		if (form[i] == 'n' ? type != REDIS_REPLY_INTEGER
-		                   : type != REDIS_REPLY_STRING && type != REDIS_REPLY_NIL)
+		if (item == NULL || (kind == 'n' ? item->type != REDIS_REPLY_INTEGER
+		                                 : item->type != REDIS_REPLY_STRING &&
+		                                       item->type != REDIS_REPLY_NIL))
 			return false;
 	}
-	return true;
+	return str_eq(reply->items[0]->text, number);
+}
+
+/* A question, as cache_eval() is asked it. */
+typedef struct Question {
+	const char *script;
+	Str key;
+	const Str *args;
+	size_t n_args;
+	const char *form;
+} Question;
+
+/* Does it take writes? One that is full, or a replica, still answers who only reads. */
+static const Question does_it_write = {
+	.script = "redis.call('SET', KEYS[1], 1, 'PX', 1000)\nreturn {ARGV[1]}\n",
+	.key = S("writes"),
+	.form = "",
+};
+
+/* Ask, and be answered in the form of the question. */
+static bool
+link_question(Cache *cache, Arena *arena, const Question *question, Deadline deadline,
+              Reply **out)
+{
+	Str words[WORDS_MAX] = { S("EVAL"), str_of(question->script), S("1") }, number;
+	Buf name = { .arena = arena };
+	size_t n = 3;
+
+	buf_puts(&name, cache->config.prefix);
+	buf_put(&name, question->key);
+	words[n++] = buf_str(&name);
+	for (size_t i = 0; i < question->n_args; i++)
+		words[n++] = question->args[i];
+	number = str_print(arena, "%016llx", (unsigned long long)++cache->question);
+	words[n++] = number;
+	return ask(cache, arena, words, n, deadline, out) &&
+	       (reply_is(*out, number, question->form) ||
+	        fault(cache, "its answer is not the one that was asked for"));
 }
 
 /*
- * Ask, and be answered in this form; NULL: do without.
- *
- * words  n of them, with room for one more: the question's number
+ * The same in the request's time and by the breaker; NULL: do without. Who is let in by an open
+ * one first sees whether writes are taken, and nobody else closes it.
  */
 static const Reply *
-command(Ctx *ctx, Str *words, size_t n, const char *form)
+command(Ctx *ctx, const Question *question)
 {
 	Cache *cache = ctx->cache;
 	Board *board = cache->config.board;
+	bool probes = board_breaker_open(board, BREAKER_CACHE), good;
 	int64_t now_us = clock_mono_us();
 	Deadline deadline = { now_us + cache->config.timeout_ms * INT64_C(1000) };
 	Reply *reply = NULL;
-	bool good;
 
 	if (deadline.at_us > ctx->deadline.at_us ||
 	    !board_breaker_enter(board, BREAKER_CACHE, now_us, OPEN_US))
 		return NULL;
 	board_count_add(board, COUNT_CACHE_CALLS, 1);
-	words[n] = str_print(ctx->arena, "%016llx", (unsigned long long)++cache->question);
-	good = link_ready(cache, ctx->arena, deadline) &&
-	       ask(cache, ctx->arena, words, n + 1, deadline, &reply);
-	if (good && !reply_is(reply, words[n], form))
-		good = fault(cache, "its answer is not the one that was asked for");
+	good =
+	    link_ready(cache, ctx->arena, deadline) &&
+	    (!probes || link_question(cache, ctx->arena, &does_it_write, deadline, &reply)) &&
+	    link_question(cache, ctx->arena, question, deadline, &reply);
 	if (!good) {
 		link_drop(cache);
 		board_count_add(board, COUNT_CACHE_FAULTS, 1);
 	}
-	if (board_breaker_leave(board, BREAKER_CACHE, good, clock_mono_us(), OPEN_US))
+	if ((probes || !good) &&
+	    board_breaker_leave(board, BREAKER_CACHE, good, clock_mono_us(), OPEN_US))
 		cache->news = good ? CACHE_BACK : CACHE_LOST;
 	return good ? reply : NULL;
 }
 
 bool
-cache_ping(Ctx *ctx)
+cache_writes(Ctx *ctx)
 {
-	Str words[WORDS_MAX] = { S("PING") };
-
-	return command(ctx, words, 1, NULL) != NULL;
+	return command(ctx, &does_it_write) != NULL;
 }
 
 bool
 cache_eval(Ctx *ctx, const char *script, Str key, const Str *args, size_t n_args,
            const char *form, CacheItem *out)
 {
-	Str prefix = str_of(ctx->cache->config.prefix);
-	Str words[WORDS_MAX] = { S("EVAL"), str_of(script), S("1") };
-	Buf name = { .arena = ctx->arena };
 	const Reply *reply;
 
 	CHECK(n_args <= CACHE_ARGS_MAX && strlen(form) <= CACHE_ARGS_MAX);
-	buf_put(&name, prefix);
-	buf_put(&name, key);
-	words[3] = buf_str(&name);
-	for (size_t i = 0; i < n_args; i++)
-		words[4 + i] = args[i];
-	reply = command(ctx, words, 4 + n_args, form);
+	reply = command(ctx, &(Question){ script, key, args, n_args, form });
 	if (reply == NULL)
 		return false;
 	for (size_t i = 0; form[i] != '\0'; i++) {
@@ -515,7 +534,7 @@ cache_close(Cache *cache)
 }
 
 bool
-cache_ping(Ctx *ctx)
+cache_writes(Ctx *ctx)
 {
 	(void)ctx;
 	return false;
@@ -525,13 +544,7 @@ bool
 cache_eval(Ctx *ctx, const char *script, Str key, const Str *args, size_t n_args,
            const char *form, CacheItem *out)
 {
-	(void)ctx;
-	(void)script;
-	(void)key;
-	(void)args;
-	(void)n_args;
-	(void)form;
-	(void)out;
+	(void)ctx, (void)script, (void)key, (void)args, (void)n_args, (void)form, (void)out;
 	return false;
 }
 

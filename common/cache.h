@@ -10,8 +10,8 @@
  * question has a number, which its answer repeats. Whatever is not the answer that was asked
  * for (late, cut, an error, another question's, more than was asked for) drops the connection,
  * so that no answer ever meets another question, and opens a breaker on the board: for a second
- * no worker of the host asks, then one of them. So a fault here is never a problem: false means
- * "do without".
+ * no worker of the host asks, then one of them, which closes it if Redis takes a write and then
+ * answers. So a fault here is never a problem: false means "do without".
  *
  * A host name is looked up beside the requests, at the start and when a connection fails: until
  * it is known there is no Redis.
@@ -37,8 +37,8 @@ typedef struct CacheConfig {
 Cache *cache_open(const CacheConfig *config);
 void cache_close(Cache *cache);
 
-/* Does it answer? Needs ctx->cache, as all that follow. */
-bool cache_ping(Ctx *ctx) MUST_USE;
+/* Does it answer, and take what is written? Needs ctx->cache, as all that follow. */
+bool cache_writes(Ctx *ctx) MUST_USE;
 
 /* A piece of an answer. */
 typedef struct CacheItem {

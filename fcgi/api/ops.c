@@ -35,7 +35,7 @@ redis_state(Ctx *ctx)
 {
 	if (ctx->cache == NULL)
 		return S("off");
-	return cache_ping(ctx) ? S("ok") : S("degraded");
+	return cache_writes(ctx) ? S("ok") : S("degraded");
 }
 
 /* Each part is asked, so that all that fails is named at once. */

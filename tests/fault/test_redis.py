@@ -171,14 +171,67 @@ def test_it_is_never_a_reason_not_to_be_ready(whole):
     until(lambda: api.get("/readyz").json["redis"] == "ok", 10, "a Redis that is taken up again")
 
 
+def command(postern, *words):
+    with link(postern.redis.removeprefix("unix://")) as file:
+        file.write(" ".join(words).encode() + b"\r\n")
+        file.flush()
+        assert file.readline() == b"+OK\r\n"
+
+
+def full(postern):
+    command(postern, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+    command(postern, "CONFIG", "SET", "maxmemory", "1")
+    yield "OOM"
+    command(postern, "CONFIG", "SET", "maxmemory", "0")
+
+
+def replica(postern):
+    command(postern, "REPLICAOF", "127.0.0.1", "1")
+    yield "READONLY"
+    command(postern, "REPLICAOF", "NO", "ONE")
+
+
+def without_writes(postern):
+    command(postern, "CLIENT", "PAUSE", "60000", "WRITE")
+    yield f"no answer within {TIMEOUT_MS} ms"
+    command(postern, "CLIENT", "UNPAUSE")
+
+
+@pytest.mark.parametrize("trouble", [full, replica, without_writes])
+def test_one_that_only_reads_is_as_one_that_is_away(whole, trouble):
+    postern, _ = whole
+    api = postern.api()
+
+    def state():
+        return api.get("/readyz").json["redis"]
+
+    until(lambda: state() == "ok", 10, "a Redis that is asked")
+    since, lasts = postern.log_size(), trouble(postern)
+
+    def news():
+        return [line for line in postern.log(since) if line.get("event", "").startswith("redis_")]
+
+    words, start, slow = next(lasts), time.monotonic(), 0
+    assert state() == "degraded"
+    while (now := time.monotonic()) < start + 3.5:
+        assert state() == "degraded"
+        assert api.get("/problems/not_found").status == 200
+        slow += time.monotonic() - now > TIMEOUT_MS / 1000 * 0.8
+    [lost] = until(news, 10, "the line that tells of it")
+    assert (lost["event"], words in lost["detail"]) == ("redis_lost", True)
+    assert trouble is not without_writes or slow <= 5, "one request a second pays for the trial"
+    assert list(lasts) == []
+    until(lambda: state() == "ok", 10, "a Redis that is taken up again")
+    until(lambda: [line["event"] for line in news()] == ["redis_lost", "redis_back"], 10, "both lines")
+
+
 @pytest.mark.parametrize("trouble", ["asleep", "flushed", "gone"])
 def test_who_is_logged_in_does_not_depend_on_it(whole, trouble):
     postern, pid = whole
     stays, leaves = postern.api().as_("user"), postern.api().as_("user")
     assert stays.get("/v1/me").status == leaves.get("/v1/me").status == 200
-    path = postern.redis.removeprefix("unix://")
     if trouble == "flushed":
-        flush(path)
+        command(postern, "FLUSHALL")
     elif trouble == "asleep":
         os.kill(pid, signal.SIGSTOP)
     else:
@@ -189,20 +242,13 @@ def test_who_is_logged_in_does_not_depend_on_it(whole, trouble):
             assert stays.get("/v1/me").status == 200
             assert leaves.get("/v1/me").code == "session_revoked"
         if trouble == "flushed":
-            flush(path)
+            command(postern, "FLUSHALL")
     finally:
         if trouble == "asleep":
             os.kill(pid, signal.SIGCONT)
     for _ in range(20):
         assert stays.get("/v1/me").status == 200
         assert leaves.get("/v1/me").code == "session_revoked"
-
-
-def flush(path):
-    with link(path) as file:
-        file.write(b"FLUSHALL\r\n")
-        file.flush()
-        assert file.readline() == b"+OK\r\n"
 
 
 def test_stopped_it_is_done_without_and_taken_up_again(redis, host):

@@ -28,7 +28,7 @@ static const bool built = false;
 static const char script[] = "return {ARGV[2], 1}";
 
 static char dir[64], url[128];
-static int listener;
+static int listener, replica; /* of sockets s and r */
 static Board *board;
 
 /*
@@ -38,15 +38,16 @@ static Board *board;
 typedef struct Question {
 	char number[32];
 	long long asks;
+	bool writes; /* asks whether Redis takes writes */
 } Question;
 
 /* How the server answers one. */
 typedef void (*Act)(int fd, const Question *question);
 
 static void
-send_text(int fd, const char *text, size_t n)
+send_text(int fd, Str text)
 {
-	if (send(fd, text, n, MSG_NOSIGNAL) != (ssize_t)n)
+	if (send(fd, text.p, text.n, MSG_NOSIGNAL) != (ssize_t)text.n)
 		_exit(0);
 }
 
@@ -57,7 +58,7 @@ send_answer(int fd, const Question *question, long long said)
 	int n = snprintf(text, sizeof text, "*2\r\n$%zu\r\n%s\r\n:%lld\r\n",
 	                 strlen(question->number), question->number, said);
 
-	send_text(fd, text, (size_t)n);
+	send_text(fd, (Str){ text, (size_t)n });
 }
 
 static void
@@ -117,7 +118,7 @@ say_so(int fd, const Question *question)
 			                      strlen(question->number), question->number);
 		else
 			text[n++] = *at;
-	send_text(fd, text, n);
+	send_text(fd, (Str){ text, n });
 }
 
 /*
@@ -141,6 +142,7 @@ serve(int fd, Act act)
 		snprintf(question.number, sizeof question.number, "%s", at + 1);
 		at[-6] = '\0'; /* where "\r\n$16\r" begins */
 		question.asks = atoll(strrchr(text, '\n') + 1);
+		question.writes = strcmp(strrchr(text, '\n') + 1, "test:writes") == 0;
 		act(fd, &question);
 	}
 	_exit(0);
@@ -148,7 +150,7 @@ serve(int fd, Act act)
 
 /* A process that gives each connection a process of its own. */
 static int
-server_start(Act act)
+server_of(int socket, Act act)
 {
 	int pid = fork();
 
@@ -158,7 +160,7 @@ server_start(Act act)
 	setpgid(0, 0);
 	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
-		int fd = accept(listener, NULL, NULL);
+		int fd = accept(socket, NULL, NULL);
 
 		if (fork() == 0)
 			serve(fd, act);
@@ -167,35 +169,59 @@ server_start(Act act)
 }
 
 static int
-bench_make(void **state)
+server_start(Act act)
+{
+	return server_of(listener, act);
+}
+
+static struct sockaddr_un
+address_of(const char *name)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", dir, name);
+	return address;
+}
+
+static int
+listener_open(const char *name)
+{
+	struct sockaddr_un address = address_of(name);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	return bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 128) < 0
+	           ? -1
+	           : fd;
+}
+
+static int
+bench_make(void **state)
+{
 	(void)state;
 	strcpy(dir, "/tmp/test_cache.XXXXXX");
 	if (mkdtemp(dir) == NULL)
 		return 1;
-	snprintf(address.sun_path, sizeof address.sun_path, "%s/s", dir);
 	snprintf(url, sizeof url, "unix://%s/s", dir);
-	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	listener = listener_open("s");
+	replica = listener_open("r");
 	board = board_open(dir);
-	return board == NULL ||
-	       bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
-	       listen(listener, 128) < 0;
+	return board == NULL || listener < 0 || replica < 0;
 }
 
 static int
 bench_remove(void **state)
 {
+	static const char *const names[] = { "s", "r", "board" };
 	char path[128];
 
 	(void)state;
 	board_close(board);
 	close(listener);
-	snprintf(path, sizeof path, "%s/s", dir);
-	unlink(path);
-	snprintf(path, sizeof path, "%s/board", dir);
-	unlink(path);
+	close(replica);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+		unlink(path);
+	}
 	return rmdir(dir);
 }
 
@@ -347,7 +373,7 @@ a_command_takes_its_time_out_at_most_and_opens_the_breaker(void **state)
 	assert_int_equal(cache_news(ctx.cache, &words), CACHE_LOST);
 	assert_string_equal(words, "no answer within 1 ms");
 	assert_int_equal(cache_news(ctx.cache, &words), CACHE_NO_NEWS);
-	assert_false(cache_ping(&ctx));
+	assert_false(cache_writes(&ctx));
 	/* the second was not sent */
 	assert_int_equal(board_count(board, COUNT_CACHE_CALLS), 1);
 	assert_int_equal(board_count(board, COUNT_CACHE_FAULTS), 1);
@@ -366,6 +392,85 @@ a_request_without_time_does_not_ask_and_blames_nobody(void **state)
 	assert_int_equal(board_count(board, COUNT_CACHE_CALLS), 0);
 	assert_false(board_breaker_open(board, BREAKER_CACHE));
 	ctx_close(&ctx);
+}
+
+/* --- the breaker is open */
+
+/* Not a write, though all else. */
+static void
+reads_alone(int fd, const Question *question)
+{
+	if (question->writes)
+		send_text(fd, S("-OOM command not allowed\r\n"));
+	else
+		send_answer(fd, question, question->asks);
+}
+
+static void
+takes_writes(int fd, const Question *question)
+{
+	char text[64];
+
+	if (question->writes)
+		send_text(
+		    fd, (Str){ text, (size_t)snprintf(text, sizeof text, "*1\r\n$16\r\n%s\r\n",
+		                                      question->number) });
+	else
+		send_answer(fd, question, question->asks);
+}
+
+/* In time, when another worker has had no answer. */
+static void
+opens_it(int fd, const Question *question)
+{
+	board_breaker_leave(board, BREAKER_CACHE, false, clock_mono_us(), 1000000);
+	send_answer(fd, question, question->asks);
+}
+
+static void
+only_one_that_is_let_in_and_has_written_closes_the_breaker(void **state)
+{
+	static const struct {
+		Act act;
+		bool open, answered, stays_open;
+	} rows[] = {
+		{ reads_alone, false, true, false }, { reads_alone, true, false, true },
+		{ takes_writes, true, true, false }, { takes_writes, false, true, false },
+		{ opens_it, false, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int server = server_start(rows[i].act);
+		Ctx ctx = ctx_of(PATIENT_MS);
+		CacheItem said;
+
+		/* open, but the second is over */
+		board_breaker_leave(board, BREAKER_CACHE, !rows[i].open, 0, 1);
+		if (cache_eval(&ctx, script, S("key"), &S("1"), 1, "n", &said) !=
+		        rows[i].answered ||
+		    board_breaker_open(board, BREAKER_CACHE) != rows[i].stays_open)
+			fail_msg("row %zu", i);
+		ctx_close(&ctx);
+		server_stop(server);
+	}
+}
+
+static void
+one_that_reads_alone_does_not_pass_for_one_that_writes(void **state)
+{
+	static const Act acts[] = { reads_alone, takes_writes };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(acts); i++) {
+		int server = server_start(acts[i]);
+		Ctx ctx = ctx_of(PATIENT_MS);
+
+		board_breaker_leave(board, BREAKER_CACHE, true, 0, 0);
+		assert_int_equal(cache_writes(&ctx), acts[i] == takes_writes);
+		ctx_close(&ctx);
+		server_stop(server);
+	}
 }
 
 static void
@@ -387,6 +492,8 @@ main(void)
 		CACHE_TEST(only_what_has_the_form_that_was_asked_for_is_an_answer),
 		CACHE_TEST(a_command_takes_its_time_out_at_most_and_opens_the_breaker),
 		CACHE_TEST(a_request_without_time_does_not_ask_and_blames_nobody),
+		CACHE_TEST(only_one_that_is_let_in_and_has_written_closes_the_breaker),
+		CACHE_TEST(one_that_reads_alone_does_not_pass_for_one_that_writes),
 	};
 
 	const struct CMUnitTest without[] = { CACHE_TEST(no_url_is_no_cache) };
