@@ -244,6 +244,14 @@ link_connect_to(Cache *cache, const SocketAddress *to, Deadline deadline)
  * The address that failed last is not the one that is tried next; after the last, the name is
  * asked.
  */
+static void
+place_next(Cache *cache)
+{
+	cache->place = (cache->place + 1) % cache->n_places;
+	if (cache->place == 0)
+		lookup_start(cache);
+}
+
 static bool
 link_connect(Cache *cache, Deadline deadline)
 {
@@ -254,9 +262,7 @@ link_connect(Cache *cache, Deadline deadline)
 	}
 	if (link_connect_to(cache, &cache->places[cache->place], deadline))
 		return true;
-	cache->place = (cache->place + 1) % cache->n_places;
-	if (cache->place == 0)
-		lookup_start(cache);
+	place_next(cache);
 	return false;
 }
 
@@ -274,6 +280,22 @@ link_send(Cache *cache, Str bytes, Deadline deadline)
 			return fault(cache, "send: %s", strerror(errno));
 	}
 	return true;
+}
+
+/*
+ * An error. Some say that here is no Redis that takes writes, and that there may be one at
+ * another address by now: after a failover the old one may live on as a replica. Before Redis 7
+ * a script's error stood behind words about the script.
+ */
+static bool
+refused(Cache *cache, Str words)
+{
+	static const char *const elsewhere[] = { "READONLY ", "MASTERDOWN ", "LOADING " };
+
+	for (size_t i = 0; i < COUNT(elsewhere); i++)
+		if (memmem(words.p, words.n, elsewhere[i], strlen(elsewhere[i])) != NULL)
+			place_next(cache);
+	return fault(cache, "%.*s", (int)MIN(words.n, (size_t)100), words.p);
 }
 
 /* One answer, which is all that has come. */
@@ -307,8 +329,7 @@ link_receive(Cache *cache, Arena *arena, Deadline deadline, Reply **out)
 	if (reader->len > reader->pos)
 		return fault(cache, "it says more than it was asked");
 	*out = reply;
-	return (*out)->type != REDIS_REPLY_ERROR ||
-	       fault(cache, "%.*s", (int)MIN((*out)->text.n, (size_t)100), (*out)->text.p);
+	return (*out)->type != REDIS_REPLY_ERROR || refused(cache, (*out)->text);
 }
 
 /* --- commands */

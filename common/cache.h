@@ -13,8 +13,8 @@
  * no worker of the host asks, then one of them, which closes it if Redis takes a write and then
  * answers. So a fault here is never a problem: false means "do without".
  *
- * A host name is looked up beside the requests, at the start and when a connection fails: until
- * it is known there is no Redis.
+ * A host name is looked up beside the requests, at the start and when a connection fails or
+ * leads to a Redis that is not to be written to: until it is known there is no Redis.
  *
  * Nothing may lie in Redis alone, nor be believed because it lies there: whoever reaches Redis
  * could have written it. Every key has a prefix and an end. Here are the counts of rate limits

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -473,6 +474,90 @@ one_that_reads_alone_does_not_pass_for_one_that_writes(void **state)
 	}
 }
 
+/* --- the name, which a resolver of ours knows */
+
+static const char *found[2]; /* the sockets that it leads to */
+static struct sockaddr_un sockets[2];
+static struct addrinfo chain[2];
+static int lookups;
+
+int
+getaddrinfo_a(int mode, struct gaicb *list[], int n, struct sigevent *event)
+{
+	(void)mode, (void)event;
+	assert_int_equal(n, 1);
+	lookups++;
+	for (size_t i = 0; i < COUNT(found) && found[i] != NULL; i++) {
+		sockets[i] = address_of(found[i]);
+		chain[i] = (struct addrinfo){ .ai_addr = (struct sockaddr *)&sockets[i],
+			                      .ai_addrlen = sizeof sockets[i] };
+		if (i > 0)
+			chain[i - 1].ai_next = &chain[i];
+	}
+	list[0]->ar_result = chain;
+	return 0;
+}
+
+int
+gai_suspend(const struct gaicb *const list[], int n, const struct timespec *timeout)
+{
+	(void)list, (void)n, (void)timeout;
+	return EAI_ALLDONE;
+}
+
+int
+gai_error(struct gaicb *request)
+{
+	(void)request;
+	return 0;
+}
+
+void
+freeaddrinfo(struct addrinfo *list)
+{
+	assert_ptr_equal(list, chain);
+}
+
+static void
+one_that_is_not_to_be_written_to_is_left_for_the_next_address(void **state)
+{
+	static const struct {
+		const char *error;
+		const char *first[2], *later; /* what the name leads to */
+		int asked;                    /* the resolver */
+		bool left;
+	} rows[] = {
+		{ "-READONLY You can't write\r\n", { "r", "s" }, NULL, 1, true },
+		{ "-MASTERDOWN Link is down\r\n", { "r", "s" }, NULL, 1, true },
+		{ "-LOADING Redis is\r\n", { "r", "s" }, NULL, 1, true },
+		{ "-ERR Error running script: -READONLY x\r\n", { "r", "s" }, NULL, 1, true },
+		{ "-READONLY You can't write\r\n", { "r", NULL }, "s", 2, true },
+		{ "-OOM command not allowed\r\n", { "r", "s" }, NULL, 1, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int old, young;
+		Ctx ctx = { .arena = arena_open(MIB(1)) };
+
+		say = rows[i].error;
+		old = server_of(replica, say_so);
+		young = server_of(listener, takes_writes);
+		memcpy(found, rows[i].first, sizeof found);
+		lookups = 0;
+		ctx.cache = cache_open(&(CacheConfig){ "redis://redis.example.org:6379",
+		                                       "test:", PATIENT_MS, board });
+		if (rows[i].later != NULL)
+			found[0] = rows[i].later;
+		if (answer_to(&ctx, 5) != 0 || answer_to(&ctx, 6) != (rows[i].left ? 6 : 0) ||
+		    lookups != rows[i].asked)
+			fail_msg("row %zu: %d look-ups", i, lookups);
+		ctx_close(&ctx);
+		server_stop(old);
+		server_stop(young);
+	}
+}
+
 static void
 no_url_is_no_cache(void **state)
 {
@@ -494,6 +579,7 @@ main(void)
 		CACHE_TEST(a_request_without_time_does_not_ask_and_blames_nobody),
 		CACHE_TEST(only_one_that_is_let_in_and_has_written_closes_the_breaker),
 		CACHE_TEST(one_that_reads_alone_does_not_pass_for_one_that_writes),
+		CACHE_TEST(one_that_is_not_to_be_written_to_is_left_for_the_next_address),
 	};
 
 	const struct CMUnitTest without[] = { CACHE_TEST(no_url_is_no_cache) };
