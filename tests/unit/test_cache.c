@@ -104,7 +104,7 @@ one_behind(int fd, const Question *question)
 	before = *question;
 }
 
-/* What another act sends; a '#' in it is the question's number with its length. */
+/* What another act sends; a '#' in it is the question's number with its length, "#t" is not. */
 static const char *say;
 
 static void
@@ -114,7 +114,7 @@ say_so(int fd, const Question *question)
 	size_t n = 0;
 
 	for (const char *at = say; *at != '\0'; at++)
-		if (*at == '#')
+		if (*at == '#' && at[1] != 't')
 			n += (size_t)snprintf(text + n, sizeof text - n, "$%zu\r\n%s",
 			                      strlen(question->number), question->number);
 		else
@@ -332,6 +332,10 @@ only_what_has_the_form_that_was_asked_for_is_an_answer(void **state)
 		{ "*2\r\n#\r\n:7\r\n", false, { NULL, 0 } },
 		{ "*4\r\n#\r\n:7\r\n$2\r\nab\r\n:1\r\n", false, { NULL, 0 } },
 		{ "*3\r\n#\r\n:7\r\n$2\r\na", false, { NULL, 0 } },
+		{ "*3\r\n#\r\n,1.5\r\n$2\r\nab\r\n", false, { NULL, 0 } },
+		{ "*3\r\n#\r\n:7\r\n#t\r\n", false, { NULL, 0 } },
+		{ ",1.5\r\n", false, { NULL, 0 } },
+		{ "#t\r\n", false, { NULL, 0 } },
 		{ "*0\r\n", false, { NULL, 0 } },
 		{ "#\r\n", false, { NULL, 0 } },
 	};
