@@ -1,10 +1,12 @@
 #include "common/settings_check.h"
 
 #include <arpa/inet.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
 
+#include "common/db_dsn.h"
 #include "common/encode.h"
 
 enum {
@@ -420,6 +422,18 @@ secret_good(Str s)
 	return s.n == 0 || s.n >= SECRET_LEAST;
 }
 
+#define DSN_MUST                                                                               \
+	"must be a connection string of libpq, such as host=/run/postgresql dbname=postern"
+
+static bool
+group_good_or_none(Str s)
+{
+	CLEANUP(freep) char *name = strndup(s.p, s.n);
+
+	CHECK(name != NULL);
+	return s.n == 0 || getgrnam(name) != NULL;
+}
+
 static bool
 filled_good(Str s)
 {
@@ -439,9 +453,13 @@ setting_check(const SettingRow *row, Str value)
 		{ "http", "trusted_proxies", network_good, "must be an address or a network such as 10.0.0.0/8" },
 		{ "listen", "socket", socket_good, "must be an absolute path of at most 107 bytes, or a numeric address:port" },
 		{ "listen", "status_socket", socket_good_or_none, "must be an absolute path of at most 107 bytes, or a numeric address:port" },
+		{ "listen", "group", group_good_or_none, "must be empty, or the name of a group that there is" },
 		{ "listen", "mode", mode_good, "must be octal permissions such as 0660" },
 		{ "listen", "allow", address_good, "must be a numeric address" },
 		{ "run", "dir", absolute_good, "must be an absolute path" },
+		{ "database", "dsn", db_dsn_good, DSN_MUST },
+		{ "database", "owner_dsn", db_dsn_good, DSN_MUST },
+		{ "database", "listen_dsn", db_dsn_good, DSN_MUST },
 		{ "auth", "issuer", filled_good, "must not be empty" },
 		{ "auth", "audience", filled_good, "must not be empty" },
 		{ "auth", "secret", secret_good, "must have at least 32 characters" },
