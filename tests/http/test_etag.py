@@ -142,7 +142,7 @@ def test_a_model_is_changed_as_it_was_seen(admin, model):
     def changed(**headers):
         # 412 is held to by these tests alone
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        return admin.put(model, {**MODEL, "timeout_ms": 7}, headers=headers, check=False)
+        return admin.put(model, {**MODEL, "timeout_ms": 7}, headers=headers)
 
     assert changed(If_Match="*").code == changed(If_Match='"1"').code == "precondition_failed"
     assert admin.get(model).status == 404
@@ -155,7 +155,7 @@ def test_a_model_is_changed_as_it_was_seen(admin, model):
     assert (again.status, again.json["version"]) == (200, 2)
     assert changed(If_Match=tag).status == 412
     for name, value in (("If-Match", tag), ("If-Match", '"77"'), ("If-None-Match", "*")):
-        kept = admin.delete(model, headers={name: value}, check=False)
+        kept = admin.delete(model, headers={name: value})
         assert (kept.status, kept.code) == (412, "precondition_failed")
     assert admin.delete(model, headers={"If-Match": again.headers["ETag"]}).status == 204
     assert admin.delete(model, headers={"If-Match": "*"}).status == 404
@@ -171,7 +171,7 @@ def test_a_model_that_another_makes_meanwhile_is_not_replaced(postern, admin, mo
     answers = []
 
     def put():
-        answers.append(admin.put(model, MODEL, headers={"If-None-Match": "*"}, check=False))
+        answers.append(admin.put(model, MODEL, headers={"If-None-Match": "*"}))
 
     with psycopg.connect(postern.postgres.admin) as other:
         other.execute(insert, (model.rpartition("/")[2],))

@@ -227,7 +227,7 @@ def test_a_declaration_reads_the_same_wherever_it_is_shown(admin, upstream):
 def test_a_page_of_long_declarations_is_no_matter_of_memory(postern, admin, upstream):
     """What is read of one declaration is many times its text, and goes before the next is read."""
     shape = [-1] * 32
-    first = put(admin, upstream.url, inputs=[{"name": f"{i:0300d}", "datatype": "FP32", "shape": shape} for i in range(256)])
+    first = put(admin, upstream.url, inputs=[{"name": f"{i:0256d}", "datatype": "FP32", "shape": shape} for i in range(256)])
     more = (
         "INSERT INTO models SELECT (jsonb_populate_record(m, jsonb_build_object('name', '0' || m.name || i))).*"
         " FROM models m, generate_series(101, 200) i WHERE m.name = %s"
