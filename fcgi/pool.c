@@ -425,8 +425,8 @@ sleep_ms(const Pool *pool, SlotKind kind)
 
 	if (pool_ready(pool, kind, pool->target) < n)
 		return GLANCE_MS;
-	if (starts->fails > 0 && n < wanted(kind))
-		return (int)MIN(MAX(wait_us / 1000 + 1, 1), LOOK_MS);
+	if (starts->fails > 0 && n < wanted(kind) && wait_us > 0)
+		return (int)MIN(wait_us / 1000 + 1, LOOK_MS);
 	return LOOK_MS;
 }
 
