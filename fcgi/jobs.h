@@ -9,7 +9,8 @@
 
 /*
  * Do the first job that is due, at most one batch within JOBS_MS; what went wrong is logged,
- * and tried again when the job is due next. Uses the context's connection, sets its deadline.
+ * and tried again when the job is due next. Uses the context's connection and arena, which the
+ * caller settles, and sets its deadline.
  */
 #define JOBS_MS 1000
 void jobs_step(Ctx *ctx);

@@ -50,7 +50,8 @@ void outbox_watch(Outbox *outbox);
 
 /*
  * Do one thing that is due and asks the database, within JOBS_MS: take a row, or write down how
- * it went. Uses the context's connection and arena, sets its deadline.
+ * it went. Uses the context's connection and arena, which the caller settles, and sets its
+ * deadline.
  */
 void outbox_step(Outbox *outbox, Ctx *ctx);
 Deadline outbox_due(const Outbox *outbox);
