@@ -51,8 +51,8 @@ MODEL(ModelPut,
 	FIELD(ModelPut, cache_ttl_s,      .max = 86400, .initial = "0", .about = "0 is the one that is served: no answer is kept"),
 	FIELD(ModelPut, permission,       .min = 3, .max = 64, .initial = "\"models:infer\"", .about = "what a caller must hold, noun:verb"),
 	FIELD(ModelPut, status,           .names = model_status_names, .initial = "\"active\""),
-	FIELD_OF(ModelPut, inputs, TensorSpec,  .nullable = true, .max = 256, .about = "null or none: as its server tells them"),
-	FIELD_OF(ModelPut, outputs, TensorSpec, .nullable = true, .max = 256, .about = "null or none: as its server tells them"),
+	FIELD_OF(ModelPut, inputs, TensorSpec,  .nullable = true, .max = 131072, .about = "null or none: as its server tells them"),
+	FIELD_OF(ModelPut, outputs, TensorSpec, .nullable = true, .max = 131072, .about = "null or none: as its server tells them"),
 	FIELD(ModelPut, retry_on_timeout, .initial = "false", .about = "false is the one that is served"),
 	FIELD(ModelPut, credential,       .nullable = true, .min = 1, .max = 64, .about = "name of a secret in the configuration; null is the one that is served"));
 
