@@ -21,7 +21,7 @@ from fuzzer import build
 
 GENERATOR = pathlib.Path(__file__).with_name("fcgi_records.py")
 MODULES = (
-    "common/arena common/base common/board_queue common/clock common/encode common/format common/json_put "
+    "common/arena common/base common/board_queue common/clock common/db_dsn common/encode common/format common/json_put "
     "common/json_scan common/lang common/log common/problem common/settings common/settings_check "
     "common/settings_value common/str common/uuid fcgi/net fcgi/peers fcgi/peers_read fcgi/places fcgi/record fcgi/wire"
 )

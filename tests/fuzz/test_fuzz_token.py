@@ -3,7 +3,7 @@
 from fuzzer import build, fuzz, seeds_write
 
 MODULES = (
-    "common/arena common/base common/clock common/crypto common/encode common/format common/json "
+    "common/arena common/base common/clock common/db_dsn common/crypto common/encode common/format common/json "
     "common/json_check common/json_put common/json_scan common/json_write common/jwt common/lang common/model "
     "common/number common/password common/pointer common/problem common/settings common/settings_check "
     "common/settings_value common/str common/uuid fcgi/refresh"

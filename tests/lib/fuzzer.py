@@ -10,11 +10,13 @@ FUZZER = "fuzzer,address,undefined"
 def build(directory, name, modules, libraries="", sanitizers=FUZZER):
     """tests/fuzz/NAME.c with the C files of these modules ("common/str fcgi/record"); the program's path."""
     program = directory / name
+    pq = ["pkg-config", "--cflags", "--libs", "libpq"]  # settings know connection strings by it
+    pq = subprocess.run(pq, check=True, capture_output=True, text=True).stdout.split()
     subprocess.run(
         ["clang", "-std=gnu17", "-D_GNU_SOURCE", "-DPOSTERN_SANITIZE", '-DSYSCONFDIR="/etc"', "-O1", "-g"]
         + [f"-I{TOP}", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=undefined"]
         + [str(TOP / f"{module}.c") for module in [f"tests/fuzz/{name}", *modules.split()]]
-        + ["-o", str(program), *libraries.split()],
+        + ["-o", str(program), *libraries.split(), *pq],
         check=True,
     )
     return program
