@@ -2,6 +2,12 @@
 
 #include <stdio.h>
 
+bool
+bytes_eq(const char *a, const char *b, size_t n)
+{
+	return n == 0 || memcmp(a, b, n) == 0;
+}
+
 static unsigned char
 lower(char c)
 {
@@ -30,6 +36,14 @@ str_ends(Str s, Str tail)
 {
 	return s.n >= tail.n &&
 	       (tail.n == 0 || memcmp(s.p + s.n - tail.n, tail.p, tail.n) == 0);
+}
+
+Str
+str_sub(Str s, size_t from, size_t to)
+{
+	to = MIN(to, s.n);
+	from = MIN(from, to);
+	return (Str){ s.p == NULL ? NULL : s.p + from, to - from };
 }
 
 static bool

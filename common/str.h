@@ -43,10 +43,13 @@ str_of(const char *text)
 	return text == NULL ? STR_NONE : (Str){ text, strlen(text) };
 }
 
+/* For str_eq: are these n bytes the same? */
+bool bytes_eq(const char *a, const char *b, size_t n);
+
 static inline bool
 str_eq(Str a, Str b)
 {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+	return a.n == b.n && bytes_eq(a.p, b.p, a.n);
 }
 
 bool str_eq_nocase(Str a, Str b); /* ASCII letters only */
@@ -63,13 +66,7 @@ str_find(Str s, char c)
 }
 
 /* s from byte `from` up to (not with) byte `to`; both are cut to s.n. */
-static inline Str
-str_sub(Str s, size_t from, size_t to)
-{
-	to = MIN(to, s.n);
-	from = MIN(from, to);
-	return (Str){ s.p == NULL ? NULL : s.p + from, to - from };
-}
+Str str_sub(Str s, size_t from, size_t to);
 
 /* Without spaces and tabs at both ends. */
 Str str_trim(Str s);

@@ -39,16 +39,20 @@ message_give(char *to, size_t size, size_t n, void *from)
 static void
 words_add(Talk *talk, Str s)
 {
-	for (size_t i = 0, step; i < s.n && talk->n + 4 < WORDS_BYTES;
-	     i += MAX(step, (size_t)1)) {
-		step = str_utf8_step(str_sub(s, i, s.n));
-		if (step <= 1) {
-			bool bad = step == 0 || (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f;
+	size_t step;
 
-			talk->words[talk->n++] = bad ? '?' : s.p[i];
+	for (; s.n > 0 && talk->n + 4 < WORDS_BYTES;
+	     s = str_sub(s, MAX(step, (size_t)1), s.n)) {
+		char c = s.p[0];
+
+		step = str_utf8_step(s);
+		if (step <= 1) {
+			bool bad = step == 0 || (unsigned char)c < 0x20 || c == 0x7f;
+
+			talk->words[talk->n++] = bad ? '?' : c;
 			continue;
 		}
-		memcpy(talk->words + talk->n, s.p + i, step);
+		memcpy(talk->words + talk->n, s.p, step);
 		talk->n += step;
 	}
 }

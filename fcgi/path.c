@@ -76,7 +76,7 @@ path_read(Arena *arena, Str uri, Str base, Str *path, Str *query, bool *found)
 	Str whole;
 
 	*query = str_sub(local, mark + 1, local.n);
-	if (mark == 0 || local.p[0] != '/' ||
+	if (!str_starts(local, S("/")) ||
 	    !path_decode(arena, str_sub(local, 0, mark), &whole) || !segments_are_plain(whole))
 		return false;
 	*found = str_starts(whole, base);
