@@ -183,8 +183,11 @@ def test_a_stop_ends_it_last(server):
     server.process.send_signal(signal.SIGTERM)
     until(lambda: server.workers() == [busy], 5, "the end of the idle workers")
     assert process_alive(keeper)
-    status = json.loads(server.ask_keeper("/status").body)
-    assert [w["state"] for w in status["workers"]] in (["busy"], ["busy", "draining"])
+
+    def states():
+        return [w["state"] for w in json.loads(server.ask_keeper("/status").body)["workers"]]
+
+    until(lambda: states() in (["busy"], ["busy", "draining"]), 5, "the parent to see that they ended")
     sock.close()
     assert server.stop() == 0
     assert not process_alive(keeper)
